@@ -1,0 +1,34 @@
+/* api/api.h -- what every endpoint family is given, and the tables it gives.
+ *
+ * One file per family; a table row is a whole endpoint. r->arg is struct api.
+ * Owner:    app/ makes the struct api; it outlives the server.
+ * Threads:  read-only while serving, but for the fields that say otherwise.
+ */
+#pragma once
+#include "http/http.h"
+#include "query/query.h"
+
+enum { API_LISTENERS_MAX = 8 };
+
+/* A listener as status pages show it. */
+struct api_listener {
+    struct str name;                               /* "otlp-http" */
+    struct str addr;                               /* "127.0.0.1:4318" */
+    struct str problem;                            /* why it is not listening, and what to do; empty: it is */
+};
+
+struct api {
+    struct source *src;
+    const struct clock *clock;
+    struct query_limits limits;
+    bool extrapolate_always;
+    bool open;                                     /* bound beyond loopback without access control: every page says so */
+    int64_t start_ns;
+    struct str version, data_dir;
+    int64_t retention_ns;                          /* 0: forever */
+    struct api_listener listeners[API_LISTENERS_MAX];
+    uint32_t nlisteners;
+};
+
+extern const struct http_route routes_prometheus[];
+extern const struct http_route routes_loki[];

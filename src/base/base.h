@@ -1,0 +1,60 @@
+/* base/base.h -- the vocabulary of every file: errors, ownership, contracts.
+ *
+ * Owner:    nothing here owns anything.
+ * Threads:  any; fault_set() writes only to the fault it is given.
+ * Errors:   a fallible function returns enum err, OK being 0, and fills the
+ *           fault at the place that knows the cause. Callers pass it on.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MUST        __attribute__((warn_unused_result))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define NORETURN    __attribute__((noreturn))
+#define UNUSED      __attribute__((unused))
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define TAKE(p)     __extension__({ __typeof__(p) t_ = (p); (p) = NULL; t_; })
+#define LEN(a)      (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)   __extension__({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
+#define MAX(a, b)   __extension__({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+
+enum err {
+    OK = 0,
+    E_SYNTAX,        /* the input cannot be decoded or parsed: HTTP 400 */
+    E_LIMIT,         /* a named limit was reached; the message names it */
+    E_IO,            /* the system said no (errno text in the message) */
+    E_CORRUPT,       /* data on disk does not hold what was written */
+    E_NOTFOUND,
+    E_EXIST,
+    E_UNSUPPORTED,   /* valid, but not something ccmon does */
+    E_UNAVAILABLE,   /* disk full, stopping, overloaded: try again later */
+    E_EXEC,          /* a query is valid but cannot be evaluated: HTTP 422 */
+    E_CANCELLED,     /* the caller went away or the deadline passed */
+};
+
+/* Why it failed, for whoever asked. `at` is a byte offset into the input. */
+struct fault {
+    enum err code;
+    size_t at;
+    char msg[240];
+};
+
+/* Returns `code`. A NULL fault is fine. */
+enum err fault_set(struct fault *f, enum err code, size_t at, const char *fmt, ...) PRINTF(4, 5);
+
+/* A broken invariant of our own: prints and aborts, in every build. */
+#define CHECK(cond) ((cond) ? (void)0 : check_failed(#cond, __FILE__, __LINE__))
+#ifdef CCMON_DCHECK
+#define DCHECK(cond) CHECK(cond)
+#else
+#define DCHECK(cond) ((void)0)
+#endif
+NORETURN void check_failed(const char *cond, const char *file, int line);
+
+/* Heap memory that is never NULL: real exhaustion aborts. */
+MUST void *mem_alloc(size_t n);                    /* zeroed */
+MUST void *mem_resize(void *p, size_t n);          /* new part is not zeroed */
+void mem_free(void *p);
+void mem_freep(void *pp);                          /* for CLEANUP: frees *pp */

@@ -1,0 +1,37 @@
+/* base/str.h -- borrowed bytes: a pointer and a length, passed by value.
+ *
+ * Owner:    whoever owns the bytes; a str never does.
+ * Threads:  any.
+ * Not NUL-terminated, may hold any byte. The all-zero value is the empty str.
+ */
+#pragma once
+#include "base/base.h"
+
+struct str {
+    const char *p;
+    size_t n;
+};
+
+#define S(lit)      ((struct str){ "" lit, sizeof(lit) - 1 })
+#define STR_FMT     "%.*s"
+#define STR_ARG(s)  ((int)(s).n), ((s).p ? (s).p : "")
+
+struct str str_c(const char *z);                   /* of a NUL-terminated string */
+bool str_eq(struct str a, struct str b);
+bool str_eq_nocase(struct str a, struct str b);    /* ASCII only */
+int str_cmp(struct str a, struct str b);           /* bytewise, shorter first */
+bool str_starts(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+size_t str_find(struct str s, struct str needle);  /* offset, or SIZE_MAX */
+size_t str_index(struct str s, char c);            /* offset, or SIZE_MAX */
+struct str str_sub(struct str s, size_t from, size_t n); /* clipped to s */
+struct str str_trim(struct str s);                 /* spaces, tabs, CR, LF */
+/* Cuts at the first `c`: returns what is before it, leaves the rest in *s.
+ * Without `c` all of *s is returned and *s becomes empty with p == NULL. */
+struct str str_cut(struct str *s, char c);
+
+/* Whole input or false; no blanks, no overflow. *ret is untouched on false. */
+MUST bool str_to_i64(struct str s, int64_t *ret);
+MUST bool str_to_u64(struct str s, uint64_t *ret);
+/* Go's ParseFloat: decimal, exponent, hex floats, Inf, NaN, underscores not. */
+MUST bool str_to_f64(struct str s, double *ret);

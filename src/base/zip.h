@@ -1,0 +1,15 @@
+/* base/zip.h -- bounded compression: gzip in (libdeflate), zstd both ways.
+ *
+ * Errors:   E_SYNTAX for bad or truncated input, E_LIMIT when the output would
+ *           pass `max` (nothing is kept of it then).
+ * Threads:  any; each thread keeps its own contexts.
+ */
+#pragma once
+#include "base/buf.h"
+
+MUST enum err zip_gunzip(struct str in, size_t max, struct buf *ret, struct fault *f);   /* all members */
+MUST enum err zip_gzip(struct str in, int level, struct buf *ret);
+MUST enum err zip_zstd(struct str in, int level, struct buf *ret);
+MUST enum err zip_unzstd(struct str in, size_t max, struct buf *ret, struct fault *f);
+/* Into exactly `n` bytes: E_CORRUPT if the frame does not hold just that many. */
+MUST enum err zip_unzstd_exact(struct str in, void *out, size_t n, struct fault *f);

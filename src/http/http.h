@@ -1,0 +1,103 @@
+/* http/http.h -- the server: listeners, requests, replies, streams.
+ *
+ * A few I/O loops own the connections; a pool runs handlers that compute. A
+ * handler gets a complete request (body read, bounded, decompressed) and must
+ * answer it exactly once, then or later, from any thread.
+ *
+ * Owner:    the request and its arena live until the reply is sent; handlers
+ *           must not touch them after replying.
+ * Threads:  handlers of ROUTE_LOOP run on an I/O loop and must not block;
+ *           ROUTE_POOL handlers run on a pool thread. http_reply* and
+ *           http_stream_* may be called from any thread.
+ * Limits:   http/limits.h names them all.
+ * Spec:     RFC 9110, 9112 (strict: no bare LF, no obs-fold, not both lengths).
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16, HTTP_OPTIONS = 32, HTTP_OTHER = 64 };
+
+struct http_header {
+    struct str name, value;                        /* name in lower case */
+};
+
+struct http_req {
+    enum http_method method;
+    struct str path;                               /* percent-decoded, without query */
+    struct str raw_path;                           /* as it came */
+    struct str raw_query;
+    const struct http_header *headers;
+    uint32_t nheaders;
+    struct str body;                               /* decompressed */
+    struct str listener;                           /* "prometheus", ... */
+    struct str peer;                               /* "127.0.0.1:40312" */
+    struct arena *mem;                             /* lives as long as the request */
+    void *arg;                                     /* of the route table */
+    int64_t recv_ns;                               /* wall time at which the request was complete */
+    const struct str *wild;                        /* what each * of the route's path stood for, decoded */
+    uint32_t nwild;
+    const bool *gone;                              /* turns true when the client has left: cancels queries */
+};
+
+struct str http_header(const struct http_req *r, struct str lower_name);          /* empty if absent */
+/* Query string first, then the body if it is a form. Decoded into r->mem. */
+bool http_param(struct http_req *r, struct str name, struct str *ret);            /* first one */
+uint32_t http_params(struct http_req *r, struct str name, const struct str **ret); /* all of them */
+
+/* Adds a header to the coming reply. Before http_reply*, on the handler's thread. */
+void http_reply_header(struct http_req *r, struct str name, struct str value);
+void http_reply(struct http_req *r, int status, struct str content_type, struct str body);       /* copies */
+void http_reply_buf(struct http_req *r, int status, struct str content_type, struct buf *body);  /* takes it over, leaves it empty */
+/* Text body, one line. For endpoints with an error form of their own, do not use it. */
+void http_reply_error(struct http_req *r, int status, const char *fmt, ...) PRINTF(3, 4);
+
+/* An open-ended reply (server-sent events). Ends the request. */
+struct http_stream;
+struct http_stream *http_stream_open(struct http_req *r, int status, struct str content_type,
+                                     void (*on_close)(void *arg), void *arg);
+bool http_stream_send(struct http_stream *s, struct str data);   /* copies; false: client gone or too slow */
+void http_stream_close(struct http_stream *s);                   /* always needed, also after on_close */
+
+enum route_flags {
+    ROUTE_LOOP = 0,
+    ROUTE_POOL = 1,
+    ROUTE_INGEST = 2,        /* large bodies, content decoding, ingest's own limits and error form (hook) */
+};
+
+/* Path: exact; a segment that is "*" stands for any one segment; a first segment "**"
+ * stands for any base path, the empty one too; a last segment "**" for any rest. First
+ * match in table order wins; a path that matches with another method is 405. */
+struct http_route {
+    uint32_t methods;
+    const char *path;
+    void (*handle)(struct http_req *r);
+    uint32_t flags;
+    const char *doc;         /* one line, for docs/api.md and the route list */
+};
+
+struct http_table {
+    const struct http_route *routes;               /* ends with path == NULL */
+    void *arg;                                     /* given as r->arg */
+};
+
+struct http_config {
+    uint32_t loops;                                /* I/O threads; 0: 2 */
+    uint32_t pool;                                 /* pool threads; 0: one a core, at least 2 */
+    const struct str *allow_hosts;                 /* besides localhost, loopback and bound addresses */
+    uint32_t nallow_hosts;
+    bool check_hosts;                              /* Host and Origin checks (DNS rebinding) */
+    const struct clock *clock;
+};
+
+struct http_server;
+MUST enum err http_server_new(const struct http_config *cfg, struct http_server **ret, struct fault *f);
+/* Binds and listens; port 0 takes a free one. Tables are searched in order.
+ * E_EXIST when the address is in use. */
+MUST enum err http_listen(struct http_server *s, struct str name, struct str addr, uint16_t port,
+                          const struct http_table *tables, uint32_t ntables, uint16_t *ret_port, struct fault *f);
+MUST enum err http_start(struct http_server *s, struct fault *f);      /* starts the threads */
+/* Refuses new requests, lets running ones finish for at most grace_ms, closes all. */
+void http_stop(struct http_server *s, int64_t grace_ms);
+void http_server_free(struct http_server *s);

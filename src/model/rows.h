@@ -1,0 +1,113 @@
+/* model/rows.h -- rows on their way in: what receivers build and the sink takes.
+ *
+ * A row is a time, a few fixed numbers and cells. A cell is (column, value); a
+ * column is (place, name). Cells that many rows share (resource, scope) stand
+ * once in a group. Everything lives in the arena of the request.
+ *
+ *   samples: cells are PLACE_LABEL only, already named as Prometheus names them
+ *            ("__name__" among them), unique by name, values V_STR, never empty.
+ *   logs:    PLACE_FIELD body, severity_number, severity_text, event_name (the
+ *            OTLP field), trace_id, span_id (V_STR, lower-case hex), flags,
+ *            observed_ns, scope_name, scope_version, dropped_attributes;
+ *            PLACE_ATTR the record's attributes under their OTLP names,
+ *            PLACE_SCOPE, PLACE_RESOURCE likewise. Pushed entries (Loki) have
+ *            PLACE_LABEL stream labels and PLACE_ATTR structured metadata.
+ *   spans:   PLACE_FIELD name, kind, trace_id, span_id, parent_span_id,
+ *            trace_state, end_ns, duration_ns, status_code, status_message,
+ *            events, links (V_JSON), flags, scope_name, scope_version;
+ *            attributes as in logs. time_ns is the span's start.
+ *
+ * Threads:  one owner at a time.
+ */
+#pragma once
+#include "base/hash.h"
+#include "model/value.h"
+
+enum table { TABLE_SAMPLE, TABLE_LOG, TABLE_SPAN, TABLE_COUNT };
+enum place { PLACE_FIELD, PLACE_LABEL, PLACE_ATTR, PLACE_SCOPE, PLACE_RESOURCE, PLACE_COUNT };
+
+/* What a sample's value means; stored, never renumbered. */
+enum temporality {
+    TEMPORALITY_NONE = 0,        /* gauge, or as it came (remote write): no accounting */
+    TEMPORALITY_DELTA = 1,       /* the value is an increment since start_ns */
+    TEMPORALITY_CUMULATIVE = 2,  /* the value is the total of its stream since start_ns */
+};
+
+/* Accounting rule 6: where a row came from; stored, never renumbered. */
+enum origin { ORIGIN_OTLP = 1, ORIGIN_SCRAPE = 2, ORIGIN_REMOTE = 3, ORIGIN_LOKI = 4, ORIGIN_TRANSCRIPT = 5 };
+
+struct colkey {
+    enum place place;
+    struct str name;
+};
+
+struct cell {
+    uint32_t col;                /* index into batch.cols */
+    struct value v;
+};
+
+struct cells {
+    struct cell *at;
+    uint32_t n, cap;
+};
+
+struct row {
+    int64_t time_ns;             /* accounting rule 10 applied */
+    int64_t claimed_ns;          /* what the sender said, if that is not time_ns; else 0 */
+    int64_t start_ns;            /* samples: start of the point's interval or stream, 0 unknown */
+    double value;                /* samples */
+    enum temporality temporality;
+    enum origin origin;
+    uint32_t group;              /* index into batch.groups, or ROW_NO_GROUP */
+    struct cells cells;
+    struct id128 id;             /* rows_identify(): accounting rule 5 */
+};
+
+enum { ROW_NO_GROUP = UINT32_MAX };
+
+enum metric_type { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY };
+
+/* What is known of a metric, by its Prometheus name. */
+struct metric_meta {
+    struct str name;
+    enum metric_type type;
+    struct str unit, help;
+};
+
+struct batch {
+    struct arena *mem;
+    enum table table;
+    int64_t recv_ns;
+    struct colkey *cols;
+    uint32_t ncols, cap_cols;
+    struct map *col_index;       /* private to rows.c */
+    struct cells *groups;
+    uint32_t ngroups, cap_groups;
+    struct row *rows;
+    uint32_t nrows, cap_rows;
+    struct metric_meta *metas;
+    uint32_t nmetas, cap_metas;
+    uint64_t rejected;           /* rows a receiver left out, e.g. unsupported kinds */
+    struct str reject_reason;
+    uint64_t moved;              /* rows kept at the receive time (rule 10) */
+};
+
+void batch_init(struct batch *b, struct arena *mem, enum table table, int64_t recv_ns);
+void batch_done(struct batch *b);                 /* frees what is not in the arena */
+uint32_t batch_col(struct batch *b, enum place place, struct str name);   /* interns; copies a new name */
+uint32_t batch_group(struct batch *b);            /* a new, empty group */
+struct row *batch_row(struct batch *b);           /* a new row, group ROW_NO_GROUP */
+void cells_put(struct cells *c, struct arena *mem, uint32_t col, struct value v);
+
+/* Rule 10: gives the row its time from what the sender said (0 is missing).
+ * Before oldest_ns or more than a day after recv_ns: the receive time, with the
+ * claimed time beside it and counted in batch.moved. */
+void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t observed_ns, int64_t oldest_ns);
+
+/* Fills row.id of all rows, by rule 5: delta point (labels, start, time, value);
+ * cumulative (labels, start, time); gauge and plain sample (labels, time); span
+ * (trace id, span id); OTLP log record: every field and attribute, in any order,
+ * resource and scope included; pushed entry: stream labels, time, line, metadata. Uses the
+ * claimed time where there is one, and never the receive time, so that a resend
+ * has the same id: a time the sender did not give counts as 0. */
+void rows_identify(struct batch *b);

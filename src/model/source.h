@@ -1,0 +1,137 @@
+/* model/source.h -- what queries read: batches of columns from a fixed version.
+ *
+ * A scan sees every row acknowledged before scan_begin() and none acknowledged
+ * after; ingest goes on meanwhile. Rows come in blocks (one chunk or stretch of
+ * the head each), filtered: `sel` lists the rows that passed time range and
+ * matchers. Blocks come by time in the asked direction, as the ranges of their
+ * chunks overlap: after a block, no later one holds a row that is newer
+ * (NEWEST_FIRST: >  next_bound; OLDEST_FIRST: < next_bound is impossible).
+ * Rows inside a block are in no promised order.
+ *
+ * Owner:    a block is valid until the next scan_next() or scan_end().
+ * Threads:  a scan belongs to one thread; any number of scans at once.
+ * Errors:   E_LIMIT (rows, bytes, time; named in the message), E_IO, E_CORRUPT,
+ *           E_CANCELLED.
+ */
+#pragma once
+#include "model/matcher.h"
+#include "model/rows.h"
+
+enum scan_order { SCAN_ANY, SCAN_OLDEST_FIRST, SCAN_NEWEST_FIRST };
+
+struct scan_stats {
+    uint64_t chunks, rows_read, bytes_read;        /* decoded rows and bytes */
+};
+
+struct scan_req {
+    enum table table;
+    int64_t from_ns, to_ns;                        /* from <= time_ns < to */
+    int64_t recv_after_ns;                         /* 0, or only rows received after it */
+    const struct matcher *matchers;
+    uint32_t nmatchers;
+    const struct str *labels;                      /* columns wanted, as label names ("session_id") */
+    uint32_t nlabels;
+    bool all_labels;                               /* every column there is */
+    enum scan_order order;
+    uint64_t rows_max, bytes_max;                  /* 0: the store's own limits */
+    int64_t deadline_mono_ns;                      /* 0: none */
+    const bool *cancelled;                         /* NULL, or set by another thread */
+};
+
+/* One physical column. code[row] indexes dict; dict[0] is V_NONE (absent). A
+ * column without codes holds numbers: type V_INT or V_DOUBLE, `valid` NULL means
+ * all rows have one. Codes and arrays are indexed by row, not by selection. */
+struct column {
+    struct colkey key;
+    const uint32_t *code;
+    const struct value *dict;
+    uint32_t ndict;
+    enum vtype type;
+    const int64_t *i64;
+    const double *f64;
+    const uint8_t *valid;                          /* bitmap, bit r & 7 of byte r >> 3 */
+};
+
+struct block {
+    uint32_t n;                                    /* rows in the arrays */
+    const uint32_t *sel;                           /* rows that count, ascending */
+    uint32_t nsel;
+    const int64_t *time_ns, *recv_ns, *start_ns, *claimed_ns;   /* start: samples only; claimed may be NULL */
+    const double *value;                           /* samples only */
+    const uint8_t *temporality, *origin;           /* samples: both; others: origin */
+    const uint64_t *seq;                           /* log sequence of each row: arrival order */
+    const struct column *cols;
+    uint32_t ncols;
+    int64_t next_bound;
+};
+
+/* The value of one physical column at a row. */
+struct value column_value(const struct column *c, uint32_t row);
+
+/* A label may stand at several places (record over scope over resource, label
+ * over all; PLACE_FIELD never answers for an attribute of the same name unless
+ * nothing else does): up to LABEL_COLS_MAX physical columns, the first present one wins. */
+enum { LABEL_COLS_MAX = 8 };
+struct label_ref {
+    const struct column *at[LABEL_COLS_MAX];
+    uint32_t n;
+};
+struct label_ref block_label(const struct block *b, struct str label, uint32_t places);
+struct value label_value(const struct label_ref *l, uint32_t row);
+
+/* One stream of an accounted series (rule 1): what it amounted to at a moment. */
+struct base_key {
+    const struct cell *labels;                     /* PLACE_LABEL cells: .v texts, names in names[col] */
+    uint32_t nlabels;
+    int64_t start_ns;                              /* cumulative: the stream; delta: 0 = whole series */
+    enum temporality temporality;
+    double base;                                   /* out */
+    bool known;                                    /* out: some row was found at or before the moment */
+    int64_t last_ns;                               /* out: time of the newest such row */
+};
+
+/* Counters for status pages. */
+struct source_stats {
+    uint64_t rows[TABLE_COUNT];                    /* stored */
+    uint64_t duplicates, moved, refused;           /* since start */
+    uint64_t disk_bytes, log_bytes, head_rows, head_bytes;
+    uint64_t partitions, seq;
+    int64_t oldest_ns, newest_ns, last_recv_ns;    /* 0: empty */
+    bool read_only;                                /* disk full or failed: ingest answers 503 */
+    char reason[160];
+};
+
+struct scan;                                       /* store/ */
+
+struct source {
+    MUST enum err (*scan_begin)(struct source *s, const struct scan_req *req, struct scan **ret, struct fault *f);
+    /* *ret NULL at the end. */
+    MUST enum err (*scan_next)(struct scan *sc, const struct block **ret, struct fault *f);
+    struct scan_stats (*scan_end)(struct scan *sc);
+
+    /* Base of totals: for each key what its stream (cumulative: the greatest value
+     * with time <= at; delta: the sum of all values with time <= at) amounted to.
+     * Looks back from `at` at most 35 days; a gap of 35 days starts at zero again. The
+     * matchers are those of the query, to prune by. names[] are the label names
+     * that cells' col point to. */
+    MUST enum err (*bases)(struct source *s, const struct matcher *m, uint32_t nm, int64_t at_ns,
+                           const struct str *names, struct base_key *keys, size_t nkeys, struct fault *f);
+
+    /* Distinct label names of a table in a time range / values of one label, with
+     * matchers. Called for each, in no order, maybe twice; the text is valid
+     * during the call. */
+    MUST enum err (*label_names)(struct source *s, const struct scan_req *req,
+                                 void (*each)(void *arg, enum place place, struct str name), void *arg, struct fault *f);
+    MUST enum err (*label_values)(struct source *s, const struct scan_req *req, struct str label,
+                                  void (*each)(void *arg, struct str value), void *arg, struct fault *f);
+
+    /* Metric metadata by Prometheus name; called under no lock, text valid during the call. */
+    void (*metas)(struct source *s, void (*each)(void *arg, const struct metric_meta *m), void *arg);
+
+    /* Calls fn on the writer's thread after each commit that added rows; never
+     * blocks. Returns a handle for unwatch. */
+    uint32_t (*watch)(struct source *s, void (*fn)(void *arg, uint64_t seq), void *arg);
+    void (*unwatch)(struct source *s, uint32_t handle);
+
+    void (*stats)(struct source *s, struct source_stats *ret);
+};
