@@ -53,7 +53,7 @@ struct cells {
 
 struct row {
     int64_t time_ns;             /* accounting rule 10 applied */
-    int64_t claimed_ns;          /* what the sender said, if that is not time_ns; else 0 */
+    int64_t claimed_ns;          /* what the sender said, if that is not time_ns; else 0; ROW_NO_TIME: it said none */
     int64_t start_ns;            /* samples: start of the point's interval or stream, 0 unknown */
     double value;                /* samples */
     enum temporality temporality;
@@ -63,7 +63,8 @@ struct row {
     struct id128 id;             /* rows_identify(): accounting rule 5 */
 };
 
-enum { ROW_NO_GROUP = UINT32_MAX };
+#define ROW_NO_GROUP UINT32_MAX
+#define ROW_NO_TIME  INT64_C(-1)
 
 enum metric_type { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY };
 

@@ -1,0 +1,53 @@
+/* model/source.c -- reading one value out of a block of columns.
+ *
+ * A label may stand at several places of one row. The order in which they count:
+ * a label proper, the record's own attribute, the scope's, the resource's, and a
+ * field only where nothing else answers (accounting rule 8: the record before
+ * what a resource may claim).
+ */
+#include "model/source.h"
+
+#include "model/names.h"
+
+static const enum place precedence[] = { PLACE_LABEL, PLACE_ATTR, PLACE_SCOPE, PLACE_RESOURCE, PLACE_FIELD };
+
+struct value column_value(const struct column *c, uint32_t row)
+{
+    if (c->code) {
+        DCHECK(c->code[row] < c->ndict);
+        return c->dict[c->code[row]];
+    }
+    if (c->valid && !(c->valid[row >> 3] >> (row & 7) & 1))
+        return (struct value){ 0 };
+    return c->type == V_INT ? value_int(c->i64[row]) : value_double(c->f64[row]);
+}
+
+static bool column_is(const struct column *c, struct str label)
+{
+    if (c->key.place == PLACE_LABEL || c->key.place == PLACE_FIELD)
+        return str_eq(c->key.name, label);
+    return label_name_is(c->key.name, label);
+}
+
+struct label_ref block_label(const struct block *b, struct str label, uint32_t places)
+{
+    struct label_ref ref = { 0 };
+    for (size_t k = 0; k < LEN(precedence); k++) {
+        if (places && !(places >> precedence[k] & 1))
+            continue;
+        for (uint32_t i = 0; i < b->ncols && ref.n < LABEL_COLS_MAX; i++)
+            if (b->cols[i].key.place == precedence[k] && column_is(&b->cols[i], label))
+                ref.at[ref.n++] = &b->cols[i];
+    }
+    return ref;
+}
+
+struct value label_value(const struct label_ref *l, uint32_t row)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct value v = column_value(l->at[i], row);
+        if (v.type != V_NONE)
+            return v;
+    }
+    return (struct value){ 0 };
+}
