@@ -1,0 +1,137 @@
+/* store/part.h -- partitions: an SQLite file of chunks per span of event time.
+ *
+ * A part_set is the folder DATA/part with the catalogue's list of it. The flusher
+ * writes:  part_flush_begin(); part_write() for each partition; part_flush_end().
+ * Readers take a part_view, an immutable list of (partition, generation); a view
+ * sees just the chunks that were committed by the part_flush_end() it was made
+ * after, for as long as it is held, whatever is written or dropped meanwhile.
+ *
+ * Owner:    part_view_get() gives one reference, part_view_unref() ends it. Views
+ *           and chunk lists must be gone before part_set_close().
+ * Threads:  one flusher (part_flush_*, part_write, part_carry_put, part_drop*,
+ *           part_tick); views and everything that takes a part_item from any thread.
+ *           No call of a reader waits for the flusher longer than it takes to open a file.
+ * Errors:   E_UNAVAILABLE (disk full), E_CORRUPT (with the file's name), E_IO,
+ *           E_UNSUPPORTED (written by a newer ccmon).
+ */
+#pragma once
+#include "base/clock.h"
+#include "base/file.h"
+#include "store/catalog.h"
+#include "store/chunk.h"
+
+enum { PART_OPEN_MAX = 32 };                       /* SQLite files open at a time, readers' included */
+
+struct part_set;
+struct part;
+
+struct part_opts {
+    const char *dir;                               /* DATA; files are in DATA/part */
+    struct catalog *catalog;                       /* outlives the set */
+    const struct clock *clock;
+    const struct file_ops *ops;
+    uint32_t open_max;                             /* 0: PART_OPEN_MAX */
+};
+
+/* Opens no partition unless the catalogue is new, a flush was cut short, or a file is
+ * not listed; those are read and the list put right. */
+MUST enum err part_set_open(const struct part_opts *o, struct part_set **ret, struct fault *f);
+void part_set_close(struct part_set *s);           /* closed files are left without -wal */
+
+/* The partition that holds a time: the existing one (a day, later a month), else the day. */
+struct part_span {
+    int64_t from_ns, to_ns;                        /* from <= time < to */
+    uint64_t mark;                                 /* rows with seq <= mark are in it; 0: it does not exist */
+};
+struct part_span part_span_at(struct part_set *s, int64_t time_ns);
+
+/* --- writing: the flusher only ---------------------------------------------- */
+
+/* Base of one series or stream at the start of a partition (design: "base of totals"). */
+struct part_carry {
+    struct id128 series;
+    int64_t earlier_from_ns;                       /* the earlier partition it was taken from */
+    uint64_t earlier_generation;                   /* and that one's generation then */
+    int64_t last_ns;                               /* time of the newest row it contains */
+    double base;
+};
+
+struct part_write {
+    uint64_t mark;                                 /* all rows up to this sequence are in the partition now */
+    const struct chunk_out *chunks;
+    uint32_t nchunks;
+    const struct part_carry *carries;              /* stored in the same transaction */
+    uint32_t ncarries;
+};
+
+/* Notes in the catalogue which partitions (by from_ns of their spans) are about to be
+ * written; one sync. A crash until part_flush_end() makes the next start look into them. */
+MUST enum err part_flush_begin(struct part_set *s, const int64_t *from_ns, size_t n, struct fault *f);
+/* One transaction (content file first); on success durable, its mark stored and its
+ * generation raised by one. Not yet visible to views. After a failure the partition is
+ * as before; flush_begin() again to retry, with rows above part_span_at().mark only. */
+MUST enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f);
+/* Writes the catalogue and makes everything written visible to new views. A fault of
+ * the catalogue leaves the files right and the views new; only the next start is slower. */
+MUST enum err part_flush_end(struct part_set *s, struct fault *f);
+
+MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *c, size_t n, struct fault *f);
+
+/* Retention: gone from new views at once, unlinked when no view names it. */
+MUST enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f);
+MUST enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f);
+/* Moves a damaged file to DATA/quarantine and forgets it. */
+MUST enum err part_quarantine(struct part_set *s, int64_t from_ns, struct fault *f);
+/* Closes partitions that are older than two days and were not written for an hour
+ * (WAL off, opened immutable from then on). Call it every few minutes. */
+MUST enum err part_tick(struct part_set *s, struct fault *f);
+
+/* --- reading: any thread ------------------------------------------------------ */
+
+struct part_item {
+    struct part *part;
+    int64_t from_ns, to_ns;
+    int64_t time_min, time_max;                    /* of its rows, both inclusive */
+    uint64_t generation, mark;
+    uint64_t rows[TABLE_COUNT];
+    uint64_t bytes;                                /* on disk, content included */
+};
+
+struct part_view {
+    uint32_t refs;                                 /* atomic; private */
+    struct part_set *set;
+    uint32_t n;
+    struct part_item at[];                         /* ascending by from_ns */
+};
+
+struct part_view *part_view_get(struct part_set *s);
+struct part_view *part_view_ref(struct part_view *v);
+void part_view_unref(struct part_view *v);         /* NULL is fine */
+
+struct chunk_ref {
+    uint64_t id;                                   /* ascending in the order of writing */
+    int64_t t0, t1;
+    struct chunk_summary sum;
+};
+
+/* The chunks of a partition as a view sees it, ascending by id; loaded at first use and kept in
+ * a bounded cache. Give it back with chunk_list_unref(). */
+struct chunk_list {
+    uint32_t refs;                                 /* atomic; private */
+    uint64_t generation;
+    struct arena mem;
+    const struct chunk_ref *at;
+    uint32_t n;
+};
+MUST enum err part_chunks(const struct part_item *it, struct chunk_list **ret, struct fault *f);
+void chunk_list_unref(struct chunk_list *l);       /* NULL is fine */
+
+/* Blobs of one chunk, ret[i] for columns[i]; p == NULL if there is none (column not
+ * written, or content that is gone). Finds content columns by itself. */
+MUST enum err part_read(const struct part_item *it, const struct chunk_ref *c, const uint32_t *columns, size_t n,
+                        struct arena *mem, struct str *ret, struct fault *f);
+MUST enum err part_filter(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct str *ret,
+                          struct fault *f);
+/* carries[i].series is the key; ret_found[i] says whether there is a row, which then fills carries[i]. */
+MUST enum err part_carry_get(const struct part_item *it, struct part_carry *carries, size_t n, bool *ret_found,
+                             struct fault *f);
