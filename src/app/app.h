@@ -1,0 +1,47 @@
+/* app/app.h -- the program put together: the one room that knows all.
+ *
+ * Owner:    serve() makes it, runs it and takes it apart, in one visible list.
+ * Threads:  the main thread starts, waits for signals and stops; app_reload may
+ *           also be called from a request.
+ */
+#pragma once
+#include <pthread.h>
+
+#include "api/api.h"
+#include "app/config.h"
+#include "otlp/receive.h"
+#include "store/store.h"
+
+/* How `serve` was called: what the command line set, before any file is read. */
+struct options {
+    const char *config_path;                       /* --config or --prometheus.config.file */
+    bool prometheus_file;
+    struct {
+        struct str key, text;
+    } set[32];                                     /* keys of config.h, in the order given */
+    uint32_t nset;
+};
+
+struct app {
+    const struct options *options;
+    struct config cfg;
+    struct store *store;
+    struct http_server *http;
+    struct otlp_receiver otlp;
+    struct api api;
+    pthread_mutex_t reload_lock;                   /* held while a reload runs */
+};
+
+/* Exit codes: 0 stopped cleanly, 1 could not start, 2 wrong command line or configuration. */
+int app_serve(const struct options *o);
+
+/* defaults < file < environment < command line. */
+MUST enum err app_config(const struct options *o, struct config *ret, struct fault *f);
+/* Reads the configuration again; a bad one leaves the old one running. */
+MUST enum err app_reload(struct app *a, struct fault *f);
+MUST enum err app_listen(struct app *a, struct fault *f);
+
+extern const struct http_route routes_admin[];     /* r->arg is struct app */
+
+/* Every route there is, as docs/api.md shows it. */
+void app_describe_routes(struct buf *out);

@@ -1,0 +1,107 @@
+/* app/listen.c -- which port answers what, and what to say when a port is taken.
+ *
+ * A default port that is taken is reported and the rest starts, since everything
+ * is on the web port too; a port that was asked for must be had.
+ */
+#include <stdio.h>
+
+#include "app/app.h"
+#include "web/web.h"
+
+enum { TABLES_MAX = 6 };
+
+/* What one listener answers, in the order in which tables are searched. */
+struct mount {
+    enum port_name port;
+    const struct http_route *tables[TABLES_MAX];
+};
+
+static const struct mount mounts[] = {
+    { PORT_OTLP_HTTP, { routes_otlp, routes_otlp_any } },
+    { PORT_PROMETHEUS, { routes_prometheus, routes_admin, routes_otlp } },
+    { PORT_LOKI, { routes_loki, routes_admin, routes_otlp } },
+    { PORT_WEB, { routes_prometheus, routes_loki, routes_admin, routes_otlp, routes_web } },
+};
+
+static void *table_arg(struct app *a, const struct http_route *table)
+{
+    if (table == routes_otlp || table == routes_otlp_any)
+        return &a->otlp;
+    if (table == routes_admin)
+        return a;
+    return &a->api;
+}
+
+static struct str addr_text(struct app *a, uint16_t port)
+{
+    bool six = str_index(a->cfg.bind, ':') != SIZE_MAX;
+    return arena_fmt(&a->cfg.mem, "%s" STR_FMT "%s:%u", six ? "[" : "", STR_ARG(a->cfg.bind), six ? "]" : "", port);
+}
+
+static enum err listen_one(struct app *a, const struct mount *m, struct fault *f)
+{
+    struct http_table tables[TABLES_MAX];
+    uint32_t n = 0;
+    while (n < TABLES_MAX && m->tables[n]) {
+        tables[n] = (struct http_table){ .routes = m->tables[n], .arg = table_arg(a, m->tables[n]) };
+        n++;
+    }
+
+    struct str name = port_names[m->port];
+    uint16_t want = (uint16_t)a->cfg.ports[m->port], port = want;
+    struct api_listener *l = &a->api.listeners[a->api.nlisteners++];
+    *l = (struct api_listener){ .name = name };
+    enum err e = http_listen(a->http, name, a->cfg.bind, want, tables, n, &port, f);
+    l->addr = addr_text(a, e ? want : port);
+    if (!e || e != E_EXIST || a->cfg.port_asked[m->port])
+        return e;
+
+    l->problem = arena_fmt(&a->cfg.mem,
+                           "port %u is taken by another program. Everything it answers is on the web port too; stop that "
+                           "program, or give another one: --port " STR_FMT "=NUMBER", want, STR_ARG(name));
+    log_line(LOG_WARN, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(l->problem));
+    return OK;
+}
+
+enum err app_listen(struct app *a, struct fault *f)
+{
+    for (size_t i = 0; i < LEN(mounts); i++) {
+        enum err e = listen_one(a, &mounts[i], f);
+        if (e)
+            return e;
+    }
+    for (uint32_t i = 0; i < a->api.nlisteners; i++)
+        if (!a->api.listeners[i].problem.n)
+            printf("listening " STR_FMT " " STR_FMT "\n", STR_ARG(a->api.listeners[i].name),
+                   STR_ARG(a->api.listeners[i].addr));
+    return OK;
+}
+
+static void describe_methods(uint32_t methods, struct buf *out)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = { { HTTP_GET, "GET" }, { HTTP_POST, "POST" }, { HTTP_PUT, "PUT" }, { HTTP_DELETE, "DELETE" } };
+    bool first = true;
+    for (size_t i = 0; i < LEN(names); i++)
+        if (methods & names[i].bit) {
+            buf_fmt(out, "%s%s", first ? "" : ", ", names[i].name);
+            first = false;
+        }
+}
+
+void app_describe_routes(struct buf *out)
+{
+    buf_str(out, S("| port | methods | path | what it does |\n| --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < LEN(mounts); i++)
+        for (size_t t = 0; t < TABLES_MAX && mounts[i].tables[t]; t++) {
+            if (mounts[i].port == PORT_WEB && mounts[i].tables[t] != routes_web)
+                continue;                          /* the web port has every other table too */
+            for (const struct http_route *r = mounts[i].tables[t]; r->path; r++) {
+                buf_fmt(out, "| " STR_FMT " | ", STR_ARG(port_names[mounts[i].port]));
+                describe_methods(r->methods, out);
+                buf_fmt(out, " | `%s` | %s |\n", r->path, r->doc ? r->doc : "");
+            }
+        }
+}

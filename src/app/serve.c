@@ -1,0 +1,161 @@
+/* app/serve.c -- start, wait for a signal, stop.
+ *
+ * Order of start: configuration, store (recovery by replay), server, listeners,
+ * threads; then one line a listener and "ready" on standard output. Order of stop:
+ * the server first, so that nothing new comes in and what runs is answered, then
+ * the store, which writes its head out or leaves it to the log.
+ *
+ * Signals are blocked in every thread and taken one at a time by the main thread,
+ * so no handler runs in the middle of anything.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "app/app.h"
+
+enum { STOP_GRACE_MS = 2000 };                     /* of the 5 s in which a stop must be over */
+
+static void on_refused(void *arg, struct str listener, struct str peer, int status, const char *why)
+{
+    (void)arg;
+    log_limited(LOG_WARN, why, STR_FMT ": %d to " STR_FMT ": %s", STR_ARG(listener), status, STR_ARG(peer), why);
+}
+
+static void on_hint(void *arg, const char *cause, const char *text)
+{
+    (void)arg;
+    log_limited(LOG_WARN, cause, "%s", text);
+}
+
+/* Many sessions are many connections; the limit of the shell is often 1024. */
+static void raise_file_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return;
+    r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > 65536 ? 65536 : r.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &r);            /* a smaller one still works */
+}
+
+static enum err start_store(struct app *a, struct fault *f)
+{
+    struct store_config c = {
+        .dir = a->cfg.data,
+        .retention_ns = a->cfg.retention_ns,
+        .clock = &clock_system,
+        .decoder = otlp_frame_decoder(&a->otlp),
+    };
+    enum err e = store_open(&c, &a->store, f);
+    if (e)
+        return e;
+    a->otlp.sink = store_sink(a->store);
+    a->api.src = store_source(a->store);
+    return OK;
+}
+
+static void fill_api(struct app *a)
+{
+    a->api.clock = &clock_system;
+    a->api.start_ns = clock_now(&clock_system);
+    a->api.version = S(CCMON_VERSION);
+    a->api.data_dir = a->cfg.data;
+    a->api.retention_ns = a->cfg.retention_ns;
+    a->api.extrapolate_always = a->cfg.extrapolate;
+    a->api.open = a->cfg.open && !addr_is_loopback(a->cfg.bind);
+    a->api.limits = (struct query_limits){
+        .series_max = a->cfg.query_series_max,
+        .samples_max = a->cfg.query_samples_max,
+        .rows_max = a->cfg.query_rows_max,
+        .points_max = 11000,
+        .timeout_ns = a->cfg.query_timeout_ns,
+    };
+}
+
+static enum err start_http(struct app *a, struct fault *f)
+{
+    struct http_config c = {
+        .loops = (uint32_t)a->cfg.io_threads,
+        .pool = (uint32_t)a->cfg.query_threads,
+        .allow_hosts = a->cfg.allow_hosts.at,
+        .nallow_hosts = a->cfg.allow_hosts.n,
+        .check_hosts = true,
+        .clock = &clock_system,
+        .refused = on_refused,
+    };
+    enum err e = http_server_new(&c, &a->http, f);
+    if (!e)
+        e = app_listen(a, f);
+    if (!e)
+        e = http_start(a->http, f);
+    return e;
+}
+
+static enum err start(struct app *a, struct fault *f)
+{
+    a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    fill_api(a);
+    enum err e = start_store(a, f);
+    return e ? e : start_http(a, f);
+}
+
+static void stop(struct app *a)
+{
+    if (a->http)
+        http_stop(a->http, STOP_GRACE_MS);
+    if (a->store)
+        store_close(a->store);
+    if (a->http)
+        http_server_free(a->http);
+}
+
+static void wait_for_signals(struct app *a, const sigset_t *set)
+{
+    for (;;) {
+        int sig = 0;
+        if (sigwait(set, &sig) || sig == SIGTERM || sig == SIGINT)
+            return;
+        struct fault f = { 0 };
+        if (app_reload(a, &f))
+            log_line(LOG_ERROR, "reload refused, the old configuration stays: %s", f.msg);
+    }
+}
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int app_serve(const struct options *o)
+{
+    static struct app a = { .reload_lock = PTHREAD_MUTEX_INITIALIZER };
+    struct fault f = { 0 };
+    sigset_t signals;
+
+    block_signals(&signals);
+    a.options = o;
+    if (app_config(o, &a.cfg, &f)) {
+        fprintf(stderr, "ccmon: %s\n", f.msg);
+        return 2;
+    }
+    log_set_level((enum log_level)a.cfg.log_level);
+    raise_file_limit();
+
+    int rc = 0;
+    if (start(&a, &f)) {
+        log_line(LOG_ERROR, "cannot start: %s", f.msg);
+        rc = 1;
+    } else {
+        puts("ready");
+        fflush(stdout);
+        wait_for_signals(&a, &signals);
+    }
+    stop(&a);
+    config_done(&a.cfg);
+    return rc;
+}
