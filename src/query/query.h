@@ -1,4 +1,9 @@
-/* query/query.h -- what both languages share: a query's context and limits. */
+/* query/query.h -- what both languages share: a query's context and limits.
+ *
+ * Owner:    the caller; everything a query makes lives in `mem`.
+ * Threads:  one query belongs to one thread; `cancelled` may be set by another.
+ * Errors:   E_LIMIT names the limit, E_CANCELLED is deadline or a client that left.
+ */
 #pragma once
 #include "base/clock.h"
 #include "model/source.h"
@@ -11,6 +16,14 @@ struct query_limits {
     int64_t timeout_ns;
 };
 
+enum { QUERY_NOTES_MAX = 10 };                     /* as many as Prometheus shows of each kind */
+
+/* A remark that goes with a result, each text once. */
+struct query_note {
+    bool warning;                                  /* else an info */
+    struct str text;
+};
+
 struct query_ctx {
     struct source *src;
     struct arena *mem;                             /* everything of this query */
@@ -21,4 +34,18 @@ struct query_ctx {
     bool extrapolate_always;                       /* promql.extrapolate: always */
     int64_t lookback_ns;                           /* 5 min unless the request says otherwise */
     struct scan_stats stats;
+    uint64_t samples;                              /* held so far, against limits->samples_max */
+    struct query_note notes[2 * QUERY_NOTES_MAX];
+    uint32_t nnotes;
+    struct str error;                              /* the whole text where a fault's is too short for it */
 };
+
+/* Deadline, cancellation, arena budget: asked once per series or block. */
+MUST enum err query_check(const struct query_ctx *q, struct fault *f);
+/* Counts samples that are now held. */
+MUST enum err query_hold(struct query_ctx *q, uint64_t samples, struct fault *f);
+MUST enum err query_check_series(const struct query_ctx *q, uint64_t n, struct fault *f);
+
+/* Sets the fault and keeps the whole text in q->error. Returns `code`. */
+enum err query_error(struct query_ctx *q, struct fault *f, enum err code, const char *fmt, ...) PRINTF(4, 5);
+void query_note(struct query_ctx *q, bool warning, const char *fmt, ...) PRINTF(3, 4);

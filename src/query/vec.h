@@ -1,0 +1,72 @@
+/* query/vec.h -- series over the steps of a query.
+ *
+ * A series is a dense array over the stretch of steps between its first and last
+ * value; a step without a value is VALUE_ABSENT. Most of Claude Code's series are
+ * short-lived, so the stretch matters. An instant query has one step.
+ *
+ * Owner:    the query's arena.
+ * Threads:  one.
+ */
+#pragma once
+#include <string.h>
+
+#include "query/labels.h"
+#include "query/query.h"
+
+/* Prometheus's staleness marker; never a value that a query computes. */
+#define VALUE_STALE_BITS UINT64_C(0x7ff0000000000002)
+
+static inline double value_absent(void)
+{
+    uint64_t bits = VALUE_STALE_BITS;
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline bool value_is_absent(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits == VALUE_STALE_BITS;
+}
+
+struct steps {
+    int64_t start_ms, step_ms;                     /* step_ms > 0, also for one step */
+    uint32_t n;
+};
+
+static inline int64_t steps_at(struct steps s, uint32_t i)
+{
+    return s.start_ms + (int64_t)i * s.step_ms;
+}
+
+struct tser {
+    struct labels labels;
+    uint32_t from, n;                              /* v[i] is the value at step from + i */
+    double *v;
+};
+
+struct vec {
+    struct tser *at;
+    uint32_t n, cap;
+};
+
+static inline double tser_at(const struct tser *s, uint32_t step)
+{
+    return step - s->from < s->n ? s->v[step - s->from] : value_absent();
+}
+
+/* A new series over steps [from, from + n), all absent. */
+struct tser *vec_add(struct query_ctx *q, struct vec *v, struct labels labels, uint32_t from, uint32_t n);
+/* Cuts absent values from both ends; a series without any value has n == 0. */
+void tser_trim(struct tser *s);
+/* Trims all and removes the empty ones. */
+void vec_trim(struct vec *v);
+/* Series of equal labels become one. E_EXEC, with Prometheus's text, when two
+ * of them have a value at the same step. */
+MUST enum err vec_merge(struct query_ctx *q, struct vec *v, struct fault *f);
+/* Series in the order of their labels. */
+void vec_sort_labels(struct vec *v);
+/* The same value at every step. */
+double *steps_fill(struct query_ctx *q, struct steps st, double value);
