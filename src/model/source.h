@@ -79,11 +79,15 @@ struct label_ref {
 struct label_ref block_label(const struct block *b, struct str label, uint32_t places);
 struct value label_value(const struct label_ref *l, uint32_t row);
 
+/* As start_ns of a cumulative key: the sum over all streams of the series, which
+ * a total needs because streams that ended before the scan do not show up in it. */
+#define BASE_ALL_STREAMS INT64_MIN
+
 /* One stream of an accounted series (rule 1): what it amounted to at a moment. */
 struct base_key {
     const struct cell *labels;                     /* PLACE_LABEL cells: .v texts, names in names[col] */
     uint32_t nlabels;
-    int64_t start_ns;                              /* cumulative: the stream; delta: 0 = whole series */
+    int64_t start_ns;                              /* cumulative: the stream, or BASE_ALL_STREAMS; delta: 0 = whole series */
     enum temporality temporality;
     double base;                                   /* out */
     bool known;                                    /* out: some row was found at or before the moment */

@@ -119,13 +119,13 @@ static struct labels result_labels(struct match_job *j, struct labels many, stru
 {
     struct arena *mem = j->q->mem;
     struct labels l = many;
-    if (changes_name(j->op) || j->m->bool_mode)
+    if (changes_name(j->op))
         l = labels_drop_name(mem, l);
     if (j->m->card == ONE_TO_ONE)
         l = j->m->on ? labels_keep(mem, l, j->m->names, j->m->nnames) : labels_drop(mem, l, j->m->names, j->m->nnames);
     for (uint32_t i = 0; i < j->m->ninclude; i++)
         l = labels_set(mem, l, j->m->include[i], labels_get(one, j->m->include[i]));
-    return l;
+    return j->m->bool_mode ? labels_drop_name(mem, l) : l;
 }
 
 static struct labels match_labels(struct match_job *j, struct labels l)
