@@ -1,2 +1,3 @@
 #!/bin/sh
-exec python3 "$(dirname "$0")/replay.py" "$@"
+# The recordings four ways, then colliding processes.
+cd "$(dirname "$0")" && python3 replay.py && python3 collide.py
