@@ -18,7 +18,7 @@
 #define TAKE(p)     __extension__({ __typeof__(p) t_ = (p); (p) = NULL; t_; })
 #define LEN(a)      (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)   __extension__({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX(a, b)   __extension__({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+#define MAX(a, b)   __extension__({ __typeof__(a) x_ = (a); __typeof__(b) y_ = (b); x_ > y_ ? x_ : y_; })
 
 enum err {
     OK = 0,

@@ -10,7 +10,8 @@
 enum { NUM_F64_MAX = 352 };                        /* bytes that 'f' may need */
 
 size_t num_fmt_f64(char out[NUM_F64_MAX], double v);
-size_t num_fmt_g64(char out[32], double v);        /* %v of Go: exponent when exp < -4 || exp >= 21 */
+/* 'g', -1 and %v of Go: an exponent below 1e-04 and from 1e+06 up ("1e+06"). */
+size_t num_fmt_g64(char out[32], double v);
 size_t num_fmt_i64(char out[24], int64_t v);
 
 /* Prometheus durations: 1h30m, 5m, 90s, 1d, 1w, 1y, 100ms. ns; overflow is false. */

@@ -1,0 +1,36 @@
+/* base/mem.c -- heap memory that is never NULL. */
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *must(void *p, size_t n)
+{
+    if (!p) {
+        (void)fprintf(stderr, "out of memory: %zu bytes\n", n);
+        abort();
+    }
+    return p;
+}
+
+void *mem_alloc(size_t n)
+{
+    return must(calloc(1, n ? n : 1), n);
+}
+
+void *mem_resize(void *p, size_t n)
+{
+    return must(realloc(p, n ? n : 1), n);
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+void mem_freep(void *pp)
+{
+    void **p = pp;
+    free(*p);
+    *p = NULL;
+}
