@@ -37,8 +37,8 @@ static int by_stream(const void *a, const void *b)
     const struct acc_row *x = a, *y = b;
     if (x->cumulative != y->cumulative)
         return x->cumulative ? 1 : -1;
-    if (x->cumulative && x->start != y->start)
-        return x->start < y->start ? -1 : 1;
+    if (x->cumulative && x->stream != y->stream)
+        return x->stream < y->stream ? -1 : 1;
     if (x->t != y->t)
         return x->t < y->t ? -1 : 1;
     return (x->v > y->v) - (x->v < y->v);
@@ -75,7 +75,7 @@ static void sort_incs(struct inc *c, size_t n)
 /* Where a cumulative stream stands. */
 struct stream {
     bool begun;
-    int64_t start, last;
+    int64_t id, last;
     double greatest;
     int64_t greatest_nano;
 };
@@ -85,11 +85,11 @@ static int64_t to_nano(double v)
     return llround(v * nano);
 }
 
-static void stream_begin(struct stream *s, const struct acc_input *in, int64_t start)
+static void stream_begin(struct stream *s, const struct acc_input *in, int64_t id)
 {
-    *s = (struct stream){ .begun = true, .start = start, .last = INT64_MIN };
+    *s = (struct stream){ .begun = true, .id = id, .last = INT64_MIN };
     for (size_t i = 0; i < in->nbases; i++)
-        if (in->bases[i].start == start) {
+        if (in->bases[i].stream == id) {
             s->last = in->bases[i].last;
             s->greatest = in->bases[i].v;
             s->greatest_nano = in->money ? to_nano(in->bases[i].v) : 0;
@@ -100,7 +100,7 @@ static void stream_begin(struct stream *s, const struct acc_input *in, int64_t s
 static void stream_row(struct stream *s, const struct acc_input *in, const struct acc_row *r, struct inc *c)
 {
     bool pause = s->last != INT64_MIN && r->t - s->last > ACC_GAP_MS;
-    bool reset = !r->start && r->v < s->greatest && r->t > s->last;
+    bool reset = !r->stream && r->v < s->greatest && r->t > s->last;
     if (pause || reset) {
         s->greatest = 0;
         s->greatest_nano = 0;
@@ -124,15 +124,15 @@ static struct inc *increments(struct arena *mem, const struct acc_input *in)
     for (size_t i = 0; i < in->n; i++) {
         const struct acc_row *r = &in->rows[i];
         out[i] = (struct inc){ .t = r->t, .start = r->start, .delta = !r->cumulative };
-        if (isnan(r->v))
-            continue;
+        if (!isfinite(r->v))
+            continue;                              /* no amount of anything */
         if (!r->cumulative) {
             out[i].v = r->v;
             out[i].nanos = in->money ? to_nano(r->v) : 0;
             continue;
         }
-        if (!s.begun || s.start != r->start)
-            stream_begin(&s, in, r->start);
+        if (!s.begun || s.id != r->stream)
+            stream_begin(&s, in, r->stream);
         stream_row(&s, in, r, &out[i]);
     }
     sort_incs(out, in->n);

@@ -20,14 +20,15 @@ enum {
 
 /* One row. */
 struct acc_row {
-    int64_t t, start;                              /* start 0: unknown */
+    int64_t t, start;                              /* start of the interval or stream; 0: unknown */
+    int64_t stream;                                /* cumulative: which stream it is, by its start in ns; 0: unknown */
     double v;
     bool cumulative;
 };
 
 /* What a cumulative stream amounted to before the rows begin. */
 struct acc_base {
-    int64_t start;
+    int64_t stream;
     double v;
     int64_t last;                                  /* its newest row */
 };

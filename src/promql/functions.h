@@ -22,6 +22,7 @@ enum fn_flags {
     FN_EVERY_STEP = 4,                             /* differs from step to step though its arguments do not */
     FN_ANCHORED = 8, FN_SMOOTHED = 16,             /* takes such a selector */
     FN_INCREASE = 32,                              /* exact on accounted series */
+    FN_ABSENT = 64,                                /* shows where there is nothing */
 };
 
 enum { FN_ARGS_MAX = 5 };

@@ -1,0 +1,59 @@
+/* promql/eval_int.h -- what the evaluator and the functions share.
+ *
+ * Everything a query makes lives in ev->q->mem.
+ */
+#pragma once
+#include "promql/accounted.h"
+#include "promql/functions.h"
+#include "promql/promql.h"
+
+struct eval {
+    struct query_ctx *q;
+    const struct promql *query;
+    const struct promql_time *top;                 /* of the whole query: start(), end(), step(), range() */
+    struct steps st;                               /* of this evaluation; a subquery has its own */
+};
+
+/* One window of one series, as a range function sees it. */
+struct window {
+    const int64_t *t;                              /* samples, without staleness markers */
+    const double *v;
+    size_t n;
+    int64_t start, end;                            /* (start, end]; anchored and smoothed windows hold more */
+    int64_t step_ms;                               /* the time of the step */
+    double range_s;
+    bool anchored, smoothed;
+    const struct accounted *acc;                   /* not NULL: increase and rate are exact */
+    struct query_ctx *q;
+    struct fault *f;
+    enum err err;                                  /* set with query_error(): the query fails */
+};
+
+enum err eval_vector(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f) MUST;
+/* ret has a slot for each step. */
+enum err eval_scalar(struct eval *ev, const struct expr *x, double *ret, struct fault *f) MUST;
+/* The raw samples of a range selector or subquery at the first step. */
+enum err eval_range_points(struct eval *ev, const struct expr *x, struct pointset *ret, struct fault *f) MUST;
+/* A call whose argument is a range vector. */
+enum err eval_window_call(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f) MUST;
+/* A selector's values, or with `times` the times of its samples in seconds. */
+enum err eval_selector(struct eval *ev, const struct selector *s, bool times, struct vec *ret, struct fault *f) MUST;
+
+/* Durations, given the query's step and range. */
+enum err eval_dur(const struct eval *ev, const struct dur *d, bool positive, int64_t *ret_ms, struct fault *f) MUST;
+/* A selector's offset, and the fixed time of its @ (false: it has none). */
+enum err eval_shift(const struct eval *ev, const struct shift *s, int64_t *ret_offset, bool *ret_fixed, int64_t *ret_at,
+                    struct fault *f) MUST;
+
+struct select_req {
+    const struct selector *sel;
+    int64_t after_ms, to_ms;                       /* samples of (after, to] */
+    bool totals;                                   /* absolute totals are shown: bases are needed */
+    bool drop_stale;
+};
+enum err select_points(struct eval *ev, const struct select_req *r, struct pointset *ret, struct fault *f) MUST;
+
+/* The labels that absent() and absent_over_time() give for their argument. */
+struct labels absent_labels(struct eval *ev, const struct expr *arg);
+/* The labels' texts as %q, and where an argument stands, for notes. */
+void note_at(const struct eval *ev, bool warning, const struct expr *where, const char *text);

@@ -1,0 +1,464 @@
+/* promql/select.c -- from a selector to series of points.
+ *
+ * A scan's rows are put together by series (query/rowset.h) in two passes: all rows
+ * into one flat list, then by counting into one stretch a series. A series whose
+ * rows carry increments or totals goes through accounted.c; any other is what was
+ * stored, of equal times the first to arrive.
+ *
+ * The scan reaches 60 s further on both sides than what is asked for, since a point
+ * of an accounted series also shows as a sample up to 60 s before its time, and
+ * where depends on the point before it. Bases are asked for in one call.
+ *
+ * The exporter's spelling of a metric (accounting rule 7), where written out, finds
+ * the series under their canonical name, and the result carries the one asked for.
+ */
+#include <stdlib.h>
+
+#include "model/names.h"
+#include "promql/eval_int.h"
+#include "query/rowset.h"
+
+#define TIME_MS_MAX (INT64_MAX / NS_PER_MS - 1)
+
+struct raw {
+    uint32_t series;
+    uint8_t temporality;
+    int64_t t;                                     /* ms */
+    int64_t start_ns;
+    double v;
+    uint64_t seq;
+};
+
+struct rows {
+    struct raw *at;                                /* heap */
+    size_t n, cap;
+};
+
+struct job {
+    struct eval *ev;
+    const struct select_req *req;
+    struct matcher *matchers;
+    uint32_t nmatchers;
+    struct str alias, canonical;                   /* rule 7: rename canonical to alias; empty: nothing to do */
+    int64_t from_ns, to_ns;
+    struct rows rows, sorted;
+    uint32_t *first;                               /* by series: its stretch of sorted */
+    struct rowset set;
+};
+
+static void rows_done(struct rows *r)
+{
+    mem_free(r->at);
+}
+
+static int64_t ms_to_ns(int64_t ms)
+{
+    int64_t capped = MIN(ms, TIME_MS_MAX);
+    return MAX(capped, -TIME_MS_MAX) * NS_PER_MS;
+}
+
+/* Downwards, also before 1970. */
+static int64_t ns_to_ms(int64_t ns)
+{
+    return ns / NS_PER_MS - (ns % NS_PER_MS < 0);
+}
+
+/* ---- rule 7: the other spelling -------------------------------------------- */
+
+/* A regular expression made of literal alternatives: does it hold the name? */
+static bool alternatives_have(struct str pattern, struct str name)
+{
+    struct str rest = pattern;
+    if (rest.n >= 2 && rest.p[0] == '(' && rest.p[rest.n - 1] == ')')
+        rest = str_sub(rest, 1, rest.n - 2);
+    while (rest.p)
+        if (str_eq(str_cut(&rest, '|'), name))
+            return true;
+    return false;
+}
+
+static bool writes_out(const struct matcher *m, struct str name)
+{
+    return m->op == MATCH_EQ ? str_eq(m->value, name) : m->op == MATCH_RE && alternatives_have(m->value, name);
+}
+
+/* Widens a matcher on the name so that canonical names pass too. Which series are
+ * renamed is decided by the original matcher afterwards. */
+static enum err widen(struct job *j, struct matcher *m, struct fault *f)
+{
+    struct arena *mem = j->ev->q->mem;
+    struct str value = m->value, list = m->value;
+    if (m->op == MATCH_RE && list.n >= 2 && list.p[0] == '(' && list.p[list.n - 1] == ')')
+        list = str_sub(list, 1, list.n - 2);
+    while (list.p) {
+        struct str one = str_cut(&list, '|');
+        struct str canonical = metric_canonical(one);
+        if (!str_eq(one, canonical) && writes_out(m, one) && !writes_out(m, canonical))
+            value = arena_fmt(mem, STR_FMT "|" STR_FMT, STR_ARG(value), STR_ARG(canonical));
+    }
+    if (value.n == m->value.n)
+        return OK;
+    j->alias = m->value;
+    m->op = MATCH_RE;
+    m->value = value;
+    return regex_new(value, REGEX_FULL, &m->re, f);
+}
+
+static void free_widened(struct job *j)
+{
+    const struct selector *s = j->req->sel;
+    for (uint32_t i = 0; i < s->nmatchers; i++)
+        if (j->matchers[i].re != s->matchers[i].re)
+            regex_free(j->matchers[i].re);
+}
+
+static enum err prepare_matchers(struct job *j, struct fault *f)
+{
+    const struct selector *s = j->req->sel;
+    j->nmatchers = s->nmatchers;
+    j->matchers = arena_new(j->ev->q->mem, struct matcher, s->nmatchers);
+    memcpy(j->matchers, s->matchers, sizeof *s->matchers * s->nmatchers);
+    for (uint32_t i = 0; i < j->nmatchers; i++)
+        if (str_eq(j->matchers[i].label, S("__name__")) &&
+            (j->matchers[i].op == MATCH_EQ || j->matchers[i].op == MATCH_RE)) {
+            enum err e = widen(j, &j->matchers[i], f);
+            if (e)
+                return e;
+        }
+    return OK;
+}
+
+/* The labels under which a series is shown. */
+static struct labels shown_labels(struct job *j, struct labels l)
+{
+    struct str name = labels_get(l, S("__name__"));
+    struct str alias = metric_alias(name);
+    if (!j->alias.n || str_eq(alias, name))
+        return l;
+    const struct selector *s = j->req->sel;
+    for (uint32_t i = 0; i < s->nmatchers; i++)
+        if (str_eq(s->matchers[i].label, S("__name__")) && !matcher_test(&s->matchers[i], name) &&
+            matcher_test(&s->matchers[i], alias))
+            return labels_set(j->ev->q->mem, l, S("__name__"), alias);
+    return l;
+}
+
+/* ---- rows ------------------------------------------------------------------ */
+
+static enum err take_block(struct job *j, const struct block *b, struct fault *f)
+{
+    uint32_t *ids = mem_alloc(sizeof *ids * ((size_t)b->nsel + 1));
+    enum err e = rowset_block(&j->set, b, ids, f);
+    if (!e)
+        e = query_hold(j->ev->q, b->nsel, f);
+    if (!e && j->rows.n + b->nsel > j->rows.cap) {
+        j->rows.cap = MAX(2 * j->rows.cap, j->rows.n + b->nsel);
+        j->rows.at = mem_resize(j->rows.at, sizeof *j->rows.at * j->rows.cap);
+    }
+    for (uint32_t i = 0; i < b->nsel && !e; i++) {
+        uint32_t r = b->sel[i];
+        j->rows.at[j->rows.n++] = (struct raw){
+            .series = ids[i],
+            .temporality = b->temporality[r],
+            .t = ns_to_ms(b->time_ns[r]),
+            .start_ns = b->start_ns[r],
+            .v = b->value[r],
+            .seq = b->seq ? b->seq[r] : 0,
+        };
+    }
+    mem_free(ids);
+    return e;
+}
+
+static enum err scan_rows(struct job *j, struct fault *f)
+{
+    struct query_ctx *q = j->ev->q;
+    struct scan_req req = {
+        .table = TABLE_SAMPLE,
+        .from_ns = j->from_ns,
+        .to_ns = j->to_ns,
+        .matchers = j->matchers,
+        .nmatchers = j->nmatchers,
+        .all_labels = true,
+        .rows_max = q->limits ? q->limits->rows_max : 0,
+        .deadline_mono_ns = q->deadline_mono_ns,
+        .cancelled = q->cancelled,
+    };
+    struct scan *sc;
+    enum err e = q->src->scan_begin(q->src, &req, &sc, f);
+    if (e)
+        return e;
+    const struct block *b;
+    while (!(e = q->src->scan_next(sc, &b, f)) && b) {
+        e = take_block(j, b, f);
+        if (e)
+            break;
+    }
+    struct scan_stats stats = q->src->scan_end(sc);
+    q->stats.chunks += stats.chunks;
+    q->stats.rows_read += stats.rows_read;
+    q->stats.bytes_read += stats.bytes_read;
+    return e;
+}
+
+/* Rows by series; j->first[s] .. j->first[s + 1] is the stretch of series s. */
+static void sort_by_series(struct job *j)
+{
+    uint32_t n = j->set.n;
+    j->first = arena_new(j->ev->q->mem, uint32_t, n + 2);
+    for (size_t i = 0; i < j->rows.n; i++)
+        j->first[j->rows.at[i].series + 2]++;
+    for (uint32_t s = 2; s < n + 2; s++)
+        j->first[s] += j->first[s - 1];
+    j->sorted.at = mem_alloc(sizeof *j->sorted.at * (j->rows.n + 1));
+    j->sorted.n = j->rows.n;
+    for (size_t i = 0; i < j->rows.n; i++)
+        j->sorted.at[j->first[j->rows.at[i].series + 1]++] = j->rows.at[i];
+    mem_free(j->rows.at);
+    j->rows = (struct rows){ 0 };
+}
+
+/* ---- plain series ---------------------------------------------------------- */
+
+static int by_time_then_arrival(const void *a, const void *b)
+{
+    const struct raw *x = a, *y = b;
+    if (x->t != y->t)
+        return x->t < y->t ? -1 : 1;
+    return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static void plain_series(struct job *j, struct raw *r, size_t n, struct points *ret)
+{
+    for (size_t i = 1; i < n; i++)
+        if (by_time_then_arrival(&r[i - 1], &r[i]) > 0) {
+            qsort(r, n, sizeof *r, by_time_then_arrival);
+            break;
+        }
+    ret->t = arena_new(j->ev->q->mem, int64_t, n);
+    ret->v = arena_new(j->ev->q->mem, double, n);
+    for (size_t i = 0; i < n; i++) {
+        bool in_range = r[i].t > j->req->after_ms && r[i].t <= j->req->to_ms;
+        bool again = ret->n && ret->t[ret->n - 1] == r[i].t;
+        if (!in_range || again || (j->req->drop_stale && value_is_absent(r[i].v)))
+            continue;
+        ret->t[ret->n] = r[i].t;
+        ret->v[ret->n++] = r[i].v;
+    }
+}
+
+/* ---- accounted series ------------------------------------------------------ */
+
+/* The keys of one series in the list of all, and the rows they belong to. */
+struct keyed {
+    uint32_t series;
+    size_t first, n;                               /* of the streams */
+    size_t delta, all;                             /* of the whole series; SIZE_MAX: not asked */
+};
+
+struct keys {
+    struct base_key *at;
+    size_t n, cap;
+    struct str *names;
+    uint32_t nnames, cap_names;
+    struct map by_name;
+};
+
+static uint32_t name_number(struct job *j, struct keys *k, struct str name)
+{
+    bool fresh;
+    uint32_t id = map_intern(&k->by_name, name, k->nnames, &fresh);
+    if (fresh)
+        *arena_push(j->ev->q->mem, k->names, k->nnames, k->cap_names) = name;
+    return id;
+}
+
+static struct cell *key_labels(struct job *j, struct keys *k, struct labels l)
+{
+    struct cell *cells = arena_new(j->ev->q->mem, struct cell, l.n);
+    for (uint32_t i = 0; i < l.n; i++)
+        cells[i] = (struct cell){ name_number(j, k, l.at[i].name), value_str(l.at[i].value) };
+    return cells;
+}
+
+static size_t add_key(struct job *j, struct keys *k, struct cell *cells, uint32_t n, enum temporality how, int64_t start)
+{
+    *arena_push(j->ev->q->mem, k->at, k->n, k->cap) =
+        (struct base_key){ .labels = cells, .nlabels = n, .start_ns = start, .temporality = how };
+    return k->n - 1;
+}
+
+static struct raw *rows_of(struct job *j, uint32_t series, size_t *ret_n)
+{
+    *ret_n = j->first[series + 1] - j->first[series];
+    return j->sorted.at + j->first[series];
+}
+
+static int by_stream(const void *a, const void *b)
+{
+    const struct raw *x = a, *y = b;
+    return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
+/* Each cumulative stream that began, or may have begun, before the scan. */
+static void ask_streams(struct job *j, struct keys *k, struct keyed *s, struct cell *cells, uint32_t ncells)
+{
+    size_t n;
+    struct raw *r = rows_of(j, s->series, &n);
+    qsort(r, n, sizeof *r, by_stream);
+    s->first = k->n;
+    for (size_t i = 0; i < n; i++) {
+        bool seen = s->n && k->at[k->n - 1].start_ns == r[i].start_ns;
+        if (r[i].temporality == TEMPORALITY_CUMULATIVE && r[i].start_ns < j->from_ns && !seen) {
+            add_key(j, k, cells, ncells, TEMPORALITY_CUMULATIVE, r[i].start_ns);
+            s->n++;
+        }
+    }
+}
+
+static void ask(struct job *j, struct keys *k, struct keyed *s)
+{
+    struct labels l = j->set.series[s->series];
+    struct cell *cells = key_labels(j, k, l);
+    s->delta = s->all = SIZE_MAX;
+    ask_streams(j, k, s, cells, l.n);
+    if (!j->req->totals)
+        return;
+    s->delta = add_key(j, k, cells, l.n, TEMPORALITY_DELTA, 0);
+    s->all = add_key(j, k, cells, l.n, TEMPORALITY_CUMULATIVE, BASE_ALL_STREAMS);
+}
+
+static void add_before(struct acc_input *in, const struct base_key *k)
+{
+    if (!k->known)
+        return;
+    int64_t last = ns_to_ms(k->last_ns);
+    in->before_last = in->has_before ? MAX(in->before_last, last) : last;
+    in->before += k->base;
+    in->has_before = true;
+}
+
+/* What the answers say about a series: its streams' bases and its total before. */
+static void use_bases(struct job *j, const struct keys *k, const struct keyed *s, struct acc_input *in)
+{
+    struct acc_base *bases = arena_new(j->ev->q->mem, struct acc_base, s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct base_key *key = &k->at[s->first + i];
+        if (key->known)
+            bases[in->nbases++] = (struct acc_base){ key->start_ns, key->base, ns_to_ms(key->last_ns) };
+    }
+    in->bases = bases;
+    if (!j->req->totals)
+        return;
+    add_before(in, &k->at[s->delta]);
+    if (k->at[s->all].known)
+        add_before(in, &k->at[s->all]);
+    else
+        for (size_t i = 0; i < s->n; i++)
+            add_before(in, &k->at[s->first + i]);
+}
+
+static void accounted_series(struct job *j, const struct keys *k, const struct keyed *s, struct points *ret)
+{
+    struct arena *mem = j->ev->q->mem;
+    size_t n;
+    const struct raw *r = rows_of(j, s->series, &n);
+    struct acc_input in = {
+        .rows = arena_new(mem, struct acc_row, n),
+        .money = metric_is_money(labels_get(j->set.series[s->series], S("__name__"))),
+    };
+    for (size_t i = 0; i < n; i++)
+        if (r[i].temporality != TEMPORALITY_NONE)
+            in.rows[in.n++] = (struct acc_row){
+                .t = r[i].t,
+                .start = ns_to_ms(r[i].start_ns),
+                .stream = r[i].start_ns,
+                .v = r[i].v,
+                .cumulative = r[i].temporality == TEMPORALITY_CUMULATIVE,
+            };
+    use_bases(j, k, s, &in);
+    struct accounted *acc = arena_new(mem, struct accounted, 1);
+    accounted_build(mem, &in, acc);
+    ret->t = acc->vt;
+    ret->v = acc->vv;
+    ret->n = acc->nv;
+    ret->acc = acc;
+}
+
+/* ---- all together ---------------------------------------------------------- */
+
+static bool is_accounted(struct job *j, uint32_t series)
+{
+    size_t n;
+    const struct raw *r = rows_of(j, series, &n);
+    for (size_t i = 0; i < n; i++)
+        if (r[i].temporality != TEMPORALITY_NONE)
+            return true;
+    return false;
+}
+
+static enum err build(struct job *j, struct pointset *ret, struct fault *f)
+{
+    struct query_ctx *q = j->ev->q;
+    struct keys keys = { 0 };
+    struct keyed *accounted = arena_new(q->mem, struct keyed, j->set.n);
+    uint32_t naccounted = 0;
+    ret->at = arena_new(q->mem, struct points, j->set.n);
+    for (uint32_t s = 0; s < j->set.n; s++)
+        if (is_accounted(j, s)) {
+            accounted[naccounted] = (struct keyed){ .series = s };
+            ask(j, &keys, &accounted[naccounted++]);
+        }
+    enum err e = OK;
+    if (keys.n)
+        e = q->src->bases(q->src, j->matchers, j->nmatchers, j->from_ns - 1, keys.names, keys.at, keys.n, f);
+    map_done(&keys.by_name);
+    uint32_t next = 0;
+    for (uint32_t s = 0; s < j->set.n && !e; s++) {
+        struct points p = { .labels = shown_labels(j, j->set.series[s]) };
+        size_t n;
+        struct raw *r = rows_of(j, s, &n);
+        if (next < naccounted && accounted[next].series == s)
+            accounted_series(j, &keys, &accounted[next++], &p);
+        else
+            plain_series(j, r, n, &p);
+        if (p.n)
+            ret->at[ret->n++] = p;
+        e = query_check(q, f);
+    }
+    return e;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    const struct points *x = a, *y = b;
+    return labels_cmp(x->labels, y->labels);
+}
+
+enum err select_points(struct eval *ev, const struct select_req *r, struct pointset *ret, struct fault *f)
+{
+    *ret = (struct pointset){ 0 };
+    struct job j = {
+        .ev = ev,
+        .req = r,
+        .from_ns = ms_to_ns(r->after_ms + 1 - ACC_BEFORE_MS),
+        .to_ns = ms_to_ns(r->to_ms + 1 + ACC_BEFORE_MS),
+    };
+    if (r->after_ms >= r->to_ms)
+        return OK;
+    rowset_init(&j.set, ev->q, 1u << PLACE_LABEL);
+    enum err e = prepare_matchers(&j, f);
+    if (!e)
+        e = scan_rows(&j, f);
+    if (!e) {
+        sort_by_series(&j);
+        e = build(&j, ret, f);
+    }
+    free_widened(&j);
+    rows_done(&j.rows);
+    rows_done(&j.sorted);
+    rowset_done(&j.set);
+    if (!e && ret->n > 1)
+        qsort(ret->at, ret->n, sizeof *ret->at, by_labels);
+    return e;
+}
