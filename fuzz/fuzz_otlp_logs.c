@@ -1,0 +1,9 @@
+/* Protobuf logs: whatever the bytes, an error or rows with ids. */
+#include "fuzz_otlp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_decode(FRAME_OTLP_LOGS_PB, data, size);
+    return 0;
+}

@@ -1,0 +1,182 @@
+/* otlp/build.h -- from decoded resources, records, points and spans to rows.
+ *
+ * Protobuf and JSON are walked by different code, but both fill the plain structs
+ * below and call the same functions in the same order, so that every rule stands
+ * once and the same content gives the same rows in either form:
+ *
+ *     build_init
+ *       per resource:  fill b->resource, build_resource
+ *         per scope:     fill b->scope, build_scope
+ *           per item:      build_log | build_span | build_metric, build_point...
+ *       build_resource_end
+ *     build_finish, build_done
+ *
+ * Owner:    everything is in the batch's arena, apart from what build_done() frees;
+ *           strings are borrowed from the body.
+ * Threads:  one at a time.
+ * Errors:   sticky: the first one is kept in b->err and the fault, later calls do
+ *           nothing. Loops that input drives ask build_ok().
+ */
+#pragma once
+#include "base/jw.h"
+#include "base/map.h"
+#include "model/rows.h"
+
+struct otlp_attr {
+    struct str key;
+    struct value v;
+    uint32_t i;                  /* place in the list: sorting by key stays stable */
+};
+
+struct otlp_attrs {
+    struct otlp_attr *at;
+    uint32_t n, cap;
+};
+
+struct otlp_scope {
+    struct str name, version;
+    struct otlp_attrs attrs;
+};
+
+/* Ids are lower-case hex, empty when absent or all zero. */
+struct otlp_log {
+    uint64_t time_ns, observed_ns;
+    int64_t severity;
+    struct str severity_text, event_name, trace_id, span_id;
+    uint64_t flags, dropped;
+    struct value body;
+    struct otlp_attrs attrs;
+};
+
+struct otlp_span {
+    struct str trace_id, span_id, parent_id, trace_state, name, status_message;
+    int64_t kind, status_code;
+    uint64_t start_ns, end_ns, flags, dropped, dropped_events, dropped_links;
+    struct otlp_attrs attrs;
+};
+
+struct otlp_event {
+    uint64_t time_ns, dropped;
+    struct str name;
+    struct otlp_attrs attrs;
+};
+
+struct otlp_link {
+    struct str trace_id, span_id, trace_state;
+    uint64_t dropped, flags;
+    struct otlp_attrs attrs;
+};
+
+enum otlp_kind { KIND_GAUGE, KIND_SUM, KIND_HISTOGRAM, KIND_EXP_HISTOGRAM, KIND_SUMMARY, KIND_COUNT };
+
+/* What Metric's `data` may be; a kind that is not supported is counted point by
+ * point and named in the answer. Support for one begins in this table. */
+struct otlp_kind_def {
+    uint32_t field;
+    struct str json, words;
+    bool supported;
+};
+extern const struct otlp_kind_def otlp_kinds[KIND_COUNT];
+
+struct otlp_metric {
+    struct str name, description, unit;
+    enum otlp_kind kind;
+    int64_t temporality;
+    bool monotonic;
+};
+
+enum point_value { POINT_EMPTY, POINT_DOUBLE, POINT_INT };
+
+struct otlp_point {
+    uint64_t start_ns, time_ns, flags;
+    enum point_value type;
+    double d;
+    int64_t i;
+    struct otlp_attrs attrs;
+};
+
+/* Why a point was left out; the words are in build.c. */
+enum reject {
+    REJECT_KIND,                 /* + enum otlp_kind */
+    REJECT_DELTA_GAUGE = REJECT_KIND + KIND_COUNT,
+    REJECT_TEMPORALITY,
+    REJECT_NO_VALUE,
+    REJECT_NOT_FINITE,
+    REJECT_NEGATIVE,
+    REJECT_NO_NAME,
+    REJECT_COUNT,
+};
+
+enum { MEMO_MAX = 64 };
+
+struct build {
+    struct batch *batch;
+    struct arena *mem;
+    int64_t oldest_ns;
+    enum err err;
+    struct fault *fault;
+    uint64_t rejected[REJECT_COUNT];
+
+    struct otlp_attrs resource;  /* the decoder fills them, then calls build_resource/build_scope */
+    struct otlp_scope scope;
+    struct otlp_attrs attrs, inner;   /* scratch for one item's attributes and its events' */
+    struct otlp_attrs order;     /* scratch of labels.c */
+    struct buf text;             /* scratch for one array or map */
+
+    /* private to build.c, labels.c and metrics.c */
+    uint32_t group;              /* of the rows to come */
+    uint32_t tag;                /* of the newest row or group; marks[col].tag says whether it has the column */
+    struct mark {
+        uint32_t tag, cell;              /* in the row of that tag, at that cell */
+        uint32_t group_tag, group_cell;  /* likewise in the resource's group of labels */
+    } *marks;
+    uint32_t nmarks;
+    struct memo {
+        struct str name;
+        uint32_t col;
+    } memo[MEMO_MAX];            /* position in the row -> the last name there: rows repeat their shape */
+    uint32_t field_col[32];      /* enum field of build.c -> column + 1 */
+    struct map labels;           /* attribute name -> label column */
+    uint32_t name_col, job_col, instance_col;
+    uint32_t group_tag;
+    struct str metric;           /* its name as Prometheus has it */
+    const struct otlp_metric *meta_of;
+    uint64_t newest_ns;          /* of the resource's points, for target_info */
+    bool has_points, has_job, has_instance;
+    struct buf events, links;
+    struct jw jevents, jlinks;
+    uint32_t nevents, nlinks;
+};
+
+void build_init(struct build *b, struct batch *batch, int64_t oldest_ns, struct fault *f);
+void build_done(struct build *b);
+/* Counts and reasons of what was left out, and the rows' ids. */
+MUST enum err build_finish(struct build *b);
+bool build_ok(struct build *b);                    /* no error so far and memory left */
+void build_fail(struct build *b, enum err e, size_t at, const char *fmt, ...) PRINTF(4, 5);
+
+/* V_NONE is no attribute. */
+void attrs_add(struct build *b, struct otlp_attrs *a, struct str key, struct value v);
+struct str id_hex(struct build *b, struct str bytes);              /* absent when all zero */
+void value_write(struct build *b, struct jw *w, const struct value *v);   /* any value as JSON */
+struct value text_value(struct build *b);          /* V_JSON of what stands in b->text */
+
+void build_resource(struct build *b);
+void build_resource_end(struct build *b);
+void build_scope(struct build *b);
+void build_log(struct build *b, const struct otlp_log *l);
+void build_span_begin(struct build *b);
+void build_event(struct build *b, const struct otlp_event *e);
+void build_link(struct build *b, const struct otlp_link *l);
+void build_span(struct build *b, const struct otlp_span *s);
+void build_metric(struct build *b, const struct otlp_metric *m);
+void build_point(struct build *b, const struct otlp_metric *m, const struct otlp_point *p);
+void build_reject(struct build *b, enum reject why, uint64_t n);
+
+/* ---- between build.c, labels.c and metrics.c -------------------------------- */
+uint32_t column(struct build *b, enum place place, struct str name);
+struct row *row_new(struct build *b, uint32_t cells);   /* NULL past a limit */
+void row_cell(struct row *r, uint32_t col, struct value v);
+void labels_resource(struct build *b);             /* the group that points share */
+void labels_point(struct build *b, struct row *r, const struct otlp_attrs *a);
+void target_info(struct build *b);
