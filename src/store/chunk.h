@@ -23,10 +23,11 @@ enum {
 };
 #define CHUNK_RAW_MAX ((size_t)256 << 20)          /* one column, uncompressed */
 
-/* Column numbers, on disk. Attribute columns follow from CHUNK_ATTRS on. */
+/* Column numbers, on disk. Attribute columns follow from CHUNK_ATTRS on. All rows of a
+ * chunk are of one tenant, which stands in its summary. */
 enum chunk_fixed {
     CHUNK_TIME, CHUNK_RECV, CHUNK_START, CHUNK_CLAIMED, CHUNK_VALUE, CHUNK_TEMPORALITY,
-    CHUNK_ORIGIN, CHUNK_SEQ, CHUNK_TENANT,
+    CHUNK_ORIGIN, CHUNK_SEQ,
     CHUNK_FIXED_COUNT,
     CHUNK_ATTRS = 16,
 };
@@ -88,7 +89,7 @@ const struct chunk_col *chunk_summary_col(const struct chunk_summary *s, enum pl
 
 /* Fixed columns into block arrays: blobs[CHUNK_TIME .. CHUNK_FIXED_COUNT), the ones
  * not wanted being empty (their arrays stay NULL). Sets ret->n and those arrays only.
- * An absent CLAIMED is NULL; absent START of logs and spans too. */
+ * CLAIMED is stored only where some row has one; START, VALUE and TEMPORALITY for samples. */
 MUST enum err chunk_fixed_read(const struct str blobs[CHUNK_FIXED_COUNT], uint32_t rows,
                                struct arena *mem, struct block *ret, struct fault *f);
 
@@ -98,7 +99,6 @@ MUST enum err chunk_fixed_read(const struct str blobs[CHUNK_FIXED_COUNT], uint32
 MUST enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
                                 struct arena *mem, struct column *ret, struct fault *f);
 
-/* May the chunk hold a row whose session.id (PLACE_ATTR "session.id", PLACE_LABEL
- * "session_id") or prompt.id ("prompt.id", "prompt_id") is this text? An empty filter
- * says yes. False positives under 1 %. */
+/* May the chunk hold a row with this text as its session_id or prompt_id, at whatever
+ * place? An empty filter says yes. False positives under 1 %. */
 MUST enum err chunk_filter_test(struct str filter, struct str id, bool *ret_maybe, struct fault *f);

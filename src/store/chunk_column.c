@@ -1,0 +1,431 @@
+/* store/chunk_column.c -- one attribute column: from rows to a blob and back.
+ *
+ * The encoding is chosen by what the rows hold, never by the column's name:
+ *
+ *     every row the same value               CONST
+ *     the row's own time, as ns or ISO text  TIME   (observed_ns, event.timestamp)
+ *     integers, cheaper than codes           INT
+ *     doubles with many distinct values      DOUBLE
+ *     values that come back                  DICT   dictionary, codes of 1, 2 or 4 bytes
+ *     values that do not                     LIST   in row order
+ *
+ * A dictionary is in the order of first appearance: rows are sorted by session,
+ * so codes of whatever belongs to a session are runs that only go up.
+ */
+#include <string.h>
+
+#include "store/chunk_int.h"
+
+enum time_form { TIME_NS = 0, TIME_ISO = 1 };
+enum { CODES_CHEAP = 256 };                        /* distinct doubles up to which a code byte wins */
+
+/* --- taking rows -------------------------------------------------------------------- */
+
+static void gather_codes(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret)
+{
+    uint32_t *code = arena_new(mem, uint32_t, n);
+    uint32_t *fresh = arena_new(mem, uint32_t, c->ndict);        /* their code -> ours, 0: not seen yet */
+    uint32_t *seen = arena_new(mem, uint32_t, (size_t)MIN(n, c->ndict) + 1);
+    uint32_t nseen = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t old = c->code[order[i]];
+        CHECK(old < c->ndict);
+        if (c->dict[old].type == V_NONE)
+            continue;
+        if (!fresh[old]) {
+            fresh[old] = ++nseen;
+            seen[nseen] = old;
+        }
+        code[i] = fresh[old];
+        ret->present++;
+    }
+    struct value *dict = arena_new(mem, struct value, (size_t)nseen + 1);
+    for (uint32_t k = 1; k <= nseen; k++)
+        dict[k] = c->dict[seen[k]];
+    ret->code = code;
+    ret->dict = dict;
+    ret->ndict = nseen + 1;
+}
+
+static void gather_numbers(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret)
+{
+    CHECK(c->type == V_INT || c->type == V_DOUBLE);
+    uint8_t *valid = arena_new(mem, uint8_t, n / 8 + 1);
+    int64_t *i64 = c->type == V_INT ? arena_new(mem, int64_t, n) : NULL;
+    double *f64 = c->type == V_DOUBLE ? arena_new(mem, double, n) : NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (c->valid && !bit_get(c->valid, order[i]))
+            continue;
+        valid[i >> 3] |= (uint8_t)(1 << (i & 7));
+        ret->present++;
+        if (i64)
+            i64[i] = c->i64[order[i]];
+        else
+            f64[i] = c->f64[order[i]];
+    }
+    ret->type = c->type;
+    ret->i64 = i64;
+    ret->f64 = f64;
+    ret->valid = ret->present == n ? NULL : valid;
+}
+
+void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret)
+{
+    *ret = (struct chunk_vals){ .key = c->key, .rows = n };
+    if (c->code)
+        gather_codes(c, order, n, mem, ret);
+    else
+        gather_numbers(c, order, n, mem, ret);
+}
+
+/* --- looking at them ------------------------------------------------------------------ */
+
+static struct value value_at(const struct chunk_vals *v, uint32_t row)
+{
+    if (v->code)
+        return v->dict[v->code[row]];
+    if (v->valid && !bit_get(v->valid, row))
+        return (struct value){ 0 };
+    return v->type == V_INT ? value_int(v->i64[row]) : value_double(v->f64[row]);
+}
+
+/* The one type of all values, or V_NONE. */
+static enum vtype one_type(const struct chunk_vals *v)
+{
+    if (!v->code)
+        return v->type;
+    for (uint32_t k = 2; k < v->ndict; k++)
+        if (v->dict[k].type != v->dict[1].type)
+            return V_NONE;
+    return v->dict[1].type;
+}
+
+static bool is_constant(const struct chunk_vals *v)
+{
+    if (v->present < v->rows)
+        return false;
+    if (v->code)
+        return v->ndict == 2;
+    const void *a = v->i64 ? (const void *)v->i64 : (const void *)v->f64;
+    return v->rows == 1 || memcmp(a, (const char *)a + 8, (v->rows - 1) * (size_t)8) == 0;
+}
+
+static int64_t floor_ms(int64_t ns)
+{
+    return ns / 1000000 - (ns % 1000000 < 0);
+}
+
+static bool repeats_time(const struct chunk_vals *v, const int64_t *time_ns, enum time_form *ret)
+{
+    enum vtype t = one_type(v);
+    if (t != V_INT && t != V_STR)
+        return false;
+    for (uint32_t i = 0; i < v->rows; i++) {
+        struct value x = value_at(v, i);
+        int64_t ms;
+        if (x.type == V_INT && x.i != time_ns[i])
+            return false;
+        if (x.type == V_STR && (!iso_ms_parse(x.s, &ms) || ms != floor_ms(time_ns[i])))
+            return false;
+    }
+    *ret = t == V_INT ? TIME_NS : TIME_ISO;
+    return true;
+}
+
+static const uint8_t *valid_of(const struct chunk_vals *v, struct arena *mem)
+{
+    if (v->present == v->rows)
+        return NULL;
+    if (!v->code)
+        return v->valid;
+    uint8_t *valid = arena_new(mem, uint8_t, v->rows / 8 + 1);
+    for (uint32_t i = 0; i < v->rows; i++)
+        valid[i >> 3] |= (uint8_t)((v->code[i] != 0) << (i & 7));
+    return valid;
+}
+
+/* The values of rows that have one, in row order. */
+static struct value *present_values(const struct chunk_vals *v, struct arena *mem)
+{
+    struct value *at = arena_new(mem, struct value, v->present);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->rows; i++) {
+        struct value x = value_at(v, i);
+        if (x.type != V_NONE)
+            at[n++] = x;
+    }
+    CHECK(n == v->present);
+    return at;
+}
+
+static int64_t *present_ints(const struct chunk_vals *v, struct arena *mem)
+{
+    int64_t *at = arena_new(mem, int64_t, v->present);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->rows; i++) {
+        struct value x = value_at(v, i);
+        if (x.type != V_NONE)
+            at[n++] = x.i;
+    }
+    return at;
+}
+
+static double *present_doubles(const struct chunk_vals *v, struct arena *mem)
+{
+    double *at = arena_new(mem, double, v->present);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->rows; i++) {
+        struct value x = value_at(v, i);
+        if (x.type != V_NONE)
+            at[n++] = x.d;
+    }
+    return at;
+}
+
+/* Codes cost about their entropy, the logarithm of their number; integers their bits. */
+static bool ints_win(const struct chunk_vals *v, struct arena scratch)
+{
+    uint32_t distinct = v->ndict - 1;
+    uint64_t code_bits = (uint64_t)(32 - __builtin_clz(distinct)) * v->present + (uint64_t)distinct * 16;
+    return ints_cost(present_ints(v, &scratch), v->present) < code_bits;
+}
+
+static enum chunk_enc choose(const struct chunk_vals *v, struct arena scratch)
+{
+    enum vtype t = one_type(v);
+    if (!v->code)
+        return t == V_INT ? ENC_INT : ENC_DOUBLE;
+    if (t == V_INT && ints_win(v, scratch))
+        return ENC_INT;
+    if (t == V_DOUBLE && v->ndict > CODES_CHEAP)
+        return ENC_DOUBLE;
+    return v->ndict - 1 <= v->present / 2 ? ENC_DICT : ENC_LIST;
+}
+
+/* --- writing ---------------------------------------------------------------------------- */
+
+static unsigned code_width(uint32_t ndict)
+{
+    if (ndict <= 256)
+        return 1;
+    return ndict <= 65536 ? 2 : 4;
+}
+
+static void put_dict(struct buf *b, const struct chunk_vals *v, struct arena scratch)
+{
+    put_varint(b, v->ndict - 1);
+    put_values(b, v->dict + 1, v->ndict - 1, scratch);
+    unsigned width = code_width(v->ndict);
+    uint8_t *p = (uint8_t *)buf_room(b, (size_t)v->rows * width);
+    if (!p)
+        return;
+    for (unsigned k = 0; k < width; k++)
+        for (uint32_t i = 0; i < v->rows; i++)
+            p[(size_t)k * v->rows + i] = (uint8_t)(v->code[i] >> 8 * k);
+    buf_grew(b, (size_t)v->rows * width);
+}
+
+static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_vals *v, struct arena scratch)
+{
+    if (enc == ENC_DICT) {
+        put_dict(b, v, scratch);
+        return;
+    }
+    if (enc == ENC_CONST) {
+        struct value x = value_at(v, 0);
+        put_values(b, &x, 1, scratch);
+        return;
+    }
+    put_valid(b, valid_of(v, &scratch), v->rows);
+    if (enc == ENC_INT)
+        put_ints(b, present_ints(v, &scratch), v->present, scratch);
+    else if (enc == ENC_DOUBLE)
+        put_doubles(b, present_doubles(v, &scratch), v->present, scratch);
+    else
+        put_values(b, present_values(v, &scratch), v->present, scratch);
+}
+
+enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const int64_t *time_ns, struct arena *mem,
+                           struct arena scratch, struct str *ret, struct fault *f)
+{
+    CHECK(v->present > 0 && v->present <= v->rows);
+    CLEANUP(buf_done) struct buf b = { 0 };
+    buf_init(&b, CHUNK_RAW_MAX);
+
+    enum chunk_enc enc;
+    enum time_form form;
+    if (is_constant(v)) {
+        enc = ENC_CONST;
+        put_column(&b, enc, v, scratch);
+    } else if (repeats_time(v, time_ns, &form)) {
+        enc = ENC_TIME;
+        buf_byte(&b, (char)form);
+        put_valid(&b, valid_of(v, &scratch), v->rows);
+    } else {
+        enc = choose(v, scratch);
+        put_column(&b, enc, v, scratch);
+    }
+    return blob_seal(&b, enc, column, mem, ret, f);
+}
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+/* The codes of a column whose rows each have their own entry, in row order. */
+static uint32_t *codes_in_order(const uint8_t *valid, uint32_t rows, struct arena *mem)
+{
+    uint32_t *code = arena_new(mem, uint32_t, rows), n = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        if (!valid || bit_get(valid, i))
+            code[i] = ++n;
+    return code;
+}
+
+static void rd_const(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
+{
+    struct value *dict = arena_new(mem, struct value, 2);
+    rd_values(r, dict + 1, 1, mem);
+    uint32_t *code = arena_new(mem, uint32_t, rows);
+    for (uint32_t i = 0; i < rows; i++)
+        code[i] = 1;
+    ret->code = code;
+    ret->dict = dict;
+    ret->ndict = 2;
+}
+
+static void rd_dict(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
+{
+    uint64_t n = rd_varint(r);
+    if (n > rows) {
+        r->bad = true;
+        return;
+    }
+    struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
+    rd_values(r, dict + 1, (size_t)n, mem);
+    unsigned width = code_width((uint32_t)n + 1);
+    const uint8_t *p = rd_take(r, (uint64_t)rows * width);
+    uint32_t *code = arena_new(mem, uint32_t, rows), largest = 0;
+    for (unsigned k = 0; p && k < width; k++)
+        for (uint32_t i = 0; i < rows; i++)
+            code[i] |= (uint32_t)p[(size_t)k * rows + i] << 8 * k;
+    for (uint32_t i = 0; i < rows; i++)
+        largest = MAX(largest, code[i]);
+    if (largest > n)
+        r->bad = true;
+    ret->code = code;
+    ret->dict = dict;
+    ret->ndict = (uint32_t)n + 1;
+}
+
+static void rd_list(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
+{
+    const uint8_t *valid;
+    uint32_t n = rd_valid(r, rows, mem, &valid);
+    struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
+    rd_values(r, dict + 1, n, mem);
+    ret->code = codes_in_order(valid, rows, mem);
+    ret->dict = dict;
+    ret->ndict = n + 1;
+}
+
+static void rd_numbers(struct rd *r, enum chunk_enc enc, uint32_t rows, struct arena *mem, struct column *ret)
+{
+    uint32_t n = rd_valid(r, rows, mem, &ret->valid);
+    int64_t *v = arena_new(mem, int64_t, rows);    /* eight bytes either way */
+    double *d = (double *)(void *)v;
+    if (enc == ENC_INT)
+        rd_ints(r, v, n);
+    else
+        rd_doubles(r, d, n, *mem);
+    /* Spread them over the rows, from the end so that it can be done in place. */
+    for (uint32_t i = rows; ret->valid && i-- > 0;) {
+        if (bit_get(ret->valid, i))
+            v[i] = v[--n];
+        else
+            v[i] = 0;
+    }
+    ret->type = enc == ENC_INT ? V_INT : V_DOUBLE;
+    ret->i64 = enc == ENC_INT ? v : NULL;
+    ret->f64 = enc == ENC_INT ? NULL : d;
+}
+
+static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct arena *mem, struct column *ret)
+{
+    uint8_t form = rd_byte(r);
+    const uint8_t *valid;
+    uint32_t n = rd_valid(r, rows, mem, &valid);
+    if (form == TIME_NS) {
+        ret->type = V_INT;
+        ret->i64 = time_ns;
+        ret->valid = valid;
+        return;
+    }
+    if (form != TIME_ISO)
+        r->bad = true;
+    struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
+    uint32_t *code = codes_in_order(valid, rows, mem);
+    char *out = arena_new(mem, char, (size_t)n * ISO_MS_LEN);
+    for (uint32_t i = 0; i < rows && !r->bad; i++) {
+        if (!code[i])
+            continue;
+        int64_t ms = floor_ms(time_ns[i]);
+        if (!iso_ms_fits(ms)) {
+            r->bad = true;
+            break;
+        }
+        iso_ms_format(out, ms);
+        dict[code[i]] = value_str((struct str){ out, ISO_MS_LEN });
+        out += ISO_MS_LEN;
+    }
+    ret->code = code;
+    ret->dict = dict;
+    ret->ndict = n + 1;
+}
+
+static void absent_column(uint32_t rows, struct arena *mem, struct column *ret)
+{
+    ret->code = arena_new(mem, uint32_t, rows);
+    ret->dict = arena_new(mem, struct value, 1);
+    ret->ndict = 1;
+}
+
+enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                           struct arena *mem, struct column *ret, struct fault *f)
+{
+    struct column c = { .key = col->key };
+    if (!blob.n) {
+        absent_column(rows, mem, &c);
+        *ret = c;
+        return OK;
+    }
+    struct rd r;
+    enum chunk_enc enc;
+    enum err e = blob_open(blob, col->column, rows, mem, &enc, &r, f);
+    if (e)
+        return e;
+
+    switch (enc) {
+    case ENC_CONST:
+        rd_const(&r, rows, mem, &c);
+        break;
+    case ENC_DICT:
+        rd_dict(&r, rows, mem, &c);
+        break;
+    case ENC_LIST:
+        rd_list(&r, rows, mem, &c);
+        break;
+    case ENC_INT:
+    case ENC_DOUBLE:
+        rd_numbers(&r, enc, rows, mem, &c);
+        break;
+    case ENC_TIME:
+        CHECK(time_ns);
+        rd_time(&r, rows, time_ns, mem, &c);
+        break;
+    default:
+        return fault_set(f, E_CORRUPT, 0, "column %u: unknown encoding %u", col->column, (unsigned)enc);
+    }
+    if (r.bad || r.p != r.end)
+        return fault_set(f, E_CORRUPT, 0, "column %u does not decode", col->column);
+    *ret = c;
+    return OK;
+}

@@ -1,0 +1,123 @@
+/* store/chunk_int.h -- the parts of the chunk codec, for chunk_*.c only.
+ *
+ * Writers append to a buf, whose overflow is sticky. Readers take from a cursor
+ * whose first malformed byte sets `bad` and empties the rest; who opened the blob
+ * asks once at the end.
+ *
+ * Threads:  pure functions; any.
+ */
+#pragma once
+#include "base/buf.h"
+#include "store/chunk.h"
+
+/* The second byte of a blob; on disk, never renumbered. 16-31 are kept free for
+ * columns that are functions of the session, 32-63 for rollups. */
+enum chunk_enc {
+    ENC_CONST = 1,     /* one value in every row */
+    ENC_DICT = 2,      /* the distinct values, and a code per row */
+    ENC_INT = 3,       /* integers, rows without one in a bitmap */
+    ENC_DOUBLE = 4,    /* doubles, likewise */
+    ENC_LIST = 5,      /* a value per row that has one, mostly distinct */
+    ENC_TIME = 6,      /* repeats the row's own time */
+    ENC_SUMMARY = 64,
+    ENC_FILTER = 65,
+};
+
+/* What a blob stands for goes into its checksum: a column's number, or one of these. */
+enum { BLOB_SUMMARY = CHUNK_COLUMNS, BLOB_FILTER };
+
+/* --- chunk_blob.c: cursor, writer, and the envelope of every blob ------------- */
+
+struct rd {
+    const uint8_t *p, *end;
+    bool bad;
+};
+
+const uint8_t *rd_take(struct rd *r, uint64_t n);  /* NULL when bad */
+uint8_t rd_byte(struct rd *r);
+uint64_t rd_varint(struct rd *r);
+int64_t rd_zigzag(struct rd *r);
+uint64_t rd_u64(struct rd *r);                     /* little endian */
+struct str rd_str(struct rd *r);                   /* length and bytes, borrowed */
+
+void put_varint(struct buf *b, uint64_t v);
+void put_zigzag(struct buf *b, int64_t v);
+void put_u64(struct buf *b, uint64_t v);
+void put_str(struct buf *b, struct str s);
+
+static inline uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
+static inline int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1 ^ -(v & 1)); }
+
+/* Compresses the payload if that makes it smaller, and closes it with a checksum. */
+MUST enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t what, struct arena *mem,
+                        struct str *ret, struct fault *f);
+/* Checks a blob that is never compressed; the cursor points into it. */
+MUST enum err blob_view(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f);
+/* Checks and inflates. The payload is in mem, which then has room for everything
+ * that decoding `rows` rows of it may need (E_LIMIT otherwise). */
+MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, enum chunk_enc *ret_enc,
+                        struct rd *ret, struct fault *f);
+
+/* --- chunk_num.c: arrays of numbers -------------------------------------------- */
+
+void put_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch);
+void rd_ints(struct rd *r, int64_t *v, size_t n);
+/* About how many bits put_ints() will leave to the compressor. */
+uint64_t ints_cost(const int64_t *v, size_t n);
+void put_doubles(struct buf *b, const double *v, size_t n, struct arena scratch);
+void rd_doubles(struct rd *r, double *v, size_t n, struct arena scratch);
+
+/* Which rows have a value: nothing if all have, else a bitmap. */
+void put_valid(struct buf *b, const uint8_t *valid, uint32_t rows);   /* NULL: all */
+/* *ret is NULL if all have; returns how many have. */
+uint32_t rd_valid(struct rd *r, uint32_t rows, struct arena *mem, const uint8_t **ret);
+static inline bool bit_get(const uint8_t *map, uint32_t i) { return map[i >> 3] >> (i & 7) & 1; }
+
+/* --- chunk_text.c: lists of texts and of typed values --------------------------- */
+
+enum { ISO_MS_LEN = 24 };                          /* "2026-11-23T10:00:00.000Z" */
+void iso_ms_format(char out[ISO_MS_LEN], int64_t ms);       /* years 0 to 9999 only */
+bool iso_ms_parse(struct str s, int64_t *ret_ms);           /* exactly what the other one writes */
+bool iso_ms_fits(int64_t ms);
+
+void put_values(struct buf *b, const struct value *v, size_t n, struct arena scratch);
+void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem);
+
+/* --- chunk_column.c: one attribute column ---------------------------------------- */
+
+/* A column in the chunk's row order: dict[0] is absent, every other entry occurs. */
+struct chunk_vals {
+    struct colkey key;
+    uint32_t rows, present;
+    const uint32_t *code;                          /* or a plain column: */
+    const struct value *dict;
+    uint32_t ndict;
+    enum vtype type;
+    const int64_t *i64;
+    const double *f64;
+    const uint8_t *valid;
+};
+
+/* Takes rows order[0 .. n) of an input column into the chunk's order. */
+void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret);
+MUST enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const int64_t *time_ns, struct arena *mem,
+                                struct arena scratch, struct str *ret, struct fault *f);
+
+/* --- chunk_summary.c, chunk_filter.c, chunk_sort.c -------------------------------- */
+
+/* Describes a column (key, types, values, range); column and content are the caller's.
+ * Texts are borrowed from v. */
+struct chunk_col chunk_col_of(enum table t, const struct chunk_vals *v);
+MUST enum err chunk_summary_write(const struct chunk_summary *s, struct arena *mem, struct str *ret, struct fault *f);
+
+bool chunk_filter_wants(struct colkey key);
+/* Adds the hashes of the column's values. */
+struct filter_keys {
+    uint64_t *at;
+    uint32_t n, cap;
+};
+void chunk_filter_add(struct filter_keys *k, const struct chunk_vals *v, struct arena *mem);
+MUST enum err chunk_filter_write(const struct filter_keys *k, struct arena *mem, struct str *ret, struct fault *f);
+
+/* in->sel in the order in which the chunk has its rows. */
+const uint32_t *chunk_sort(enum table t, const struct block *in, struct arena *mem);

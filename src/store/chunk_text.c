@@ -1,0 +1,446 @@
+/* store/chunk_text.c -- lists of texts, and lists of typed values.
+ *
+ * Most identifiers are numbers written out. A list in which every text is of one
+ * such form, and would be written again just so, is stored as what it means:
+ *
+ *     UUID       16 bytes each (lower case, 8-4-4-4-12)
+ *     hex        half the length (lower case, all of one even length)
+ *     integer    "1234" as put_ints() has it (duration_ms comes as text)
+ *     ISO time   "2026-11-23T10:00:00.123Z" as ms, put_ints()
+ *     plain      anything else: a common prefix once, lengths, bytes
+ *
+ * The prefix is cut ("req_011C...", "toolu_01...") because a repetition of four
+ * bytes costs zstd two or three in each of thousands of texts.
+ *
+ * A list of values is its types (one for all, or one each), then the integers, the
+ * doubles, the bools and the texts, each in order.
+ */
+#include <string.h>
+
+#include "base/num.h"
+#include "store/chunk_int.h"
+
+enum text_form { TEXT_PLAIN = 0, TEXT_UUID = 1, TEXT_HEX = 2, TEXT_INT = 3, TEXT_ISO = 4 };
+enum { UUID_LEN = 36, UUID_BYTES = 16, INT_LEN_MAX = 20, HEX_MIN = 8, PREFIX_MAX = 32 };
+#define TYPES_MIXED 0
+#define MS_MIN INT64_C(-62167219200000)            /* 0000-01-01 */
+#define MS_MAX INT64_C(253402300799999)            /* 9999-12-31T23:59:59.999 */
+enum { MS_PER_DAY = 86400000 };
+
+/* --- hexadecimal digits ------------------------------------------------------------ */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_hex(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (hex_digit(s.p[i]) < 0)
+            return false;
+    return true;
+}
+
+static void hex_pack(const char *p, size_t nbytes, uint8_t *out)
+{
+    for (size_t i = 0; i < nbytes; i++)
+        out[i] = (uint8_t)(hex_digit(p[2 * i]) << 4 | hex_digit(p[2 * i + 1]));
+}
+
+static void hex_unpack(const uint8_t *p, size_t nbytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < nbytes; i++) {
+        out[2 * i] = digits[p[i] >> 4];
+        out[2 * i + 1] = digits[p[i] & 15];
+    }
+}
+
+/* The stretches of digits between the dashes of a UUID: offset in the text, bytes. */
+static const struct { uint8_t at, bytes; } uuid_parts[] = { { 0, 4 }, { 9, 2 }, { 14, 2 }, { 19, 2 }, { 24, 6 } };
+
+static bool is_uuid(struct str s)
+{
+    if (s.n != UUID_LEN)
+        return false;
+    for (size_t i = 0; i < LEN(uuid_parts); i++) {
+        if (i && s.p[uuid_parts[i].at - 1] != '-')
+            return false;
+        if (!is_hex(str_sub(s, uuid_parts[i].at, 2u * uuid_parts[i].bytes)))
+            return false;
+    }
+    return true;
+}
+
+static void uuid_pack(const char *p, uint8_t out[UUID_BYTES])
+{
+    for (size_t i = 0; i < LEN(uuid_parts); out += uuid_parts[i].bytes, i++)
+        hex_pack(p + uuid_parts[i].at, uuid_parts[i].bytes, out);
+}
+
+static void uuid_unpack(const uint8_t p[UUID_BYTES], char out[UUID_LEN])
+{
+    for (size_t i = 0; i < LEN(uuid_parts); p += uuid_parts[i].bytes, i++) {
+        if (i)
+            out[uuid_parts[i].at - 1] = '-';
+        hex_unpack(p, uuid_parts[i].bytes, out + uuid_parts[i].at);
+    }
+}
+
+/* --- times -------------------------------------------------------------------------- */
+
+bool iso_ms_fits(int64_t ms)
+{
+    return ms >= MS_MIN && ms <= MS_MAX;
+}
+
+static void digits_out(char *p, unsigned n, int64_t v)
+{
+    while (n-- > 0) {
+        p[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
+/* Days since 1970 to a date of the Gregorian calendar; eras of 400 years begin in March. */
+static void civil(int64_t days, int64_t *y, int64_t *m, int64_t *d)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t doe = days - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t mp = (5 * doy + 2) / 153;
+    *d = doy - (153 * mp + 2) / 5 + 1;
+    *m = mp < 10 ? mp + 3 : mp - 9;
+    *y = yoe + era * 400 + (*m <= 2);
+}
+
+static int64_t days_of(int64_t y, int64_t m, int64_t d)
+{
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+    int64_t doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+void iso_ms_format(char out[ISO_MS_LEN], int64_t ms)
+{
+    CHECK(iso_ms_fits(ms));
+    int64_t days = (ms >= 0 ? ms : ms - (MS_PER_DAY - 1)) / MS_PER_DAY, rest = ms - days * MS_PER_DAY;
+    int64_t y, m, d;
+    civil(days, &y, &m, &d);
+    memcpy(out, "0000-00-00T00:00:00.000Z", ISO_MS_LEN);
+    digits_out(out, 4, y);
+    digits_out(out + 5, 2, m);
+    digits_out(out + 8, 2, d);
+    digits_out(out + 11, 2, rest / 3600000);
+    digits_out(out + 14, 2, rest / 60000 % 60);
+    digits_out(out + 17, 2, rest / 1000 % 60);
+    digits_out(out + 20, 3, rest % 1000);
+}
+
+static int64_t digits_in(const char *p, unsigned n)
+{
+    int64_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        v = v * 10 + (p[i] - '0');
+    return v;
+}
+
+bool iso_ms_parse(struct str s, int64_t *ret_ms)
+{
+    static const char mask[] = "dddd-dd-ddTdd:dd:dd.dddZ";
+    if (s.n != ISO_MS_LEN)
+        return false;
+    for (size_t i = 0; i < ISO_MS_LEN; i++)
+        if (mask[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != mask[i])
+            return false;
+    const char *p = s.p;
+    int64_t days = days_of(digits_in(p, 4), digits_in(p + 5, 2), digits_in(p + 8, 2));
+    int64_t ms = days * MS_PER_DAY + digits_in(p + 11, 2) * 3600000 + digits_in(p + 14, 2) * 60000 +
+                 digits_in(p + 17, 2) * 1000 + digits_in(p + 20, 3);
+    if (!iso_ms_fits(ms))
+        return false;
+    char again[ISO_MS_LEN];                        /* "02-30" and "24:00" are other moments' texts */
+    iso_ms_format(again, ms);
+    if (memcmp(again, p, ISO_MS_LEN) != 0)
+        return false;
+    *ret_ms = ms;
+    return true;
+}
+
+/* --- lists of texts ------------------------------------------------------------------ */
+
+static bool is_plain_int(struct str s, int64_t *ret)
+{
+    if (s.n == 0 || s.n > INT_LEN_MAX || !str_to_i64(s, ret))
+        return false;
+    char again[24];
+    size_t n = num_fmt_i64(again, *ret);
+    return str_eq((struct str){ again, n }, s);    /* "+1" and "007" are not how we write it */
+}
+
+static bool is_hex_like(struct str s, struct str first)
+{
+    return s.n == first.n && s.n >= HEX_MIN && s.n % 2 == 0 && is_hex(s);
+}
+
+static enum text_form text_form_of(const struct str *s, size_t n)
+{
+    int64_t unused;
+    bool can[TEXT_ISO + 1] = { [TEXT_UUID] = true, [TEXT_HEX] = true, [TEXT_INT] = true, [TEXT_ISO] = true };
+    static const enum text_form order[] = { TEXT_INT, TEXT_ISO, TEXT_UUID, TEXT_HEX };
+    for (size_t i = 0; i < n && (can[TEXT_UUID] || can[TEXT_HEX] || can[TEXT_INT] || can[TEXT_ISO]); i++) {
+        can[TEXT_INT] = can[TEXT_INT] && is_plain_int(s[i], &unused);
+        can[TEXT_ISO] = can[TEXT_ISO] && iso_ms_parse(s[i], &unused);
+        can[TEXT_UUID] = can[TEXT_UUID] && is_uuid(s[i]);
+        can[TEXT_HEX] = can[TEXT_HEX] && is_hex_like(s[i], s[0]);
+    }
+    for (size_t k = 0; k < LEN(order); k++)
+        if (can[order[k]])
+            return order[k];
+    return TEXT_PLAIN;
+}
+
+static size_t common_prefix(const struct str *s, size_t n)
+{
+    size_t len = n > 1 ? MIN(s[0].n, (size_t)PREFIX_MAX) : 0;
+    for (size_t i = 1; i < n && len; i++) {
+        len = MIN(len, s[i].n);
+        while (len && memcmp(s[0].p, s[i].p, len) != 0)
+            len--;
+    }
+    return len;
+}
+
+static void put_plain(struct buf *b, const struct str *s, size_t n, struct arena scratch)
+{
+    size_t prefix = common_prefix(s, n);
+    put_str(b, str_sub(s[0], 0, prefix));
+    int64_t *len = arena_new(&scratch, int64_t, n);
+    for (size_t i = 0; i < n; i++)
+        len[i] = (int64_t)(s[i].n - prefix);
+    put_ints(b, len, n, scratch);
+    for (size_t i = 0; i < n; i++)
+        buf_str(b, str_sub(s[i], prefix, s[i].n - prefix));
+}
+
+static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena scratch)
+{
+    if (n == 0)
+        return;
+    enum text_form form = text_form_of(s, n);
+    buf_byte(b, (char)form);
+    if (form == TEXT_PLAIN) {
+        put_plain(b, s, n, scratch);
+        return;
+    }
+    if (form == TEXT_INT || form == TEXT_ISO) {
+        int64_t *v = arena_new(&scratch, int64_t, n);
+        for (size_t i = 0; i < n; i++)
+            CHECK(form == TEXT_INT ? is_plain_int(s[i], &v[i]) : iso_ms_parse(s[i], &v[i]));
+        put_ints(b, v, n, scratch);
+        return;
+    }
+    size_t each = form == TEXT_UUID ? UUID_BYTES : s[0].n / 2;
+    if (form == TEXT_HEX)
+        put_varint(b, each);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *out = (uint8_t *)buf_room(b, each);
+        if (!out)
+            return;
+        if (form == TEXT_UUID)
+            uuid_pack(s[i].p, out);
+        else
+            hex_pack(s[i].p, each, out);
+        buf_grew(b, each);
+    }
+}
+
+static void rd_plain(struct rd *r, struct str *s, size_t n, struct arena *mem)
+{
+    struct str prefix = rd_str(r);
+    if (prefix.n > PREFIX_MAX) {
+        r->bad = true;
+        return;
+    }
+    int64_t *len = arena_new(mem, int64_t, n);
+    rd_ints(r, len, n);
+    uint64_t left = (uint64_t)(r->end - r->p);
+    for (size_t i = 0; i < n; i++) {
+        if (r->bad || len[i] < 0 || (uint64_t)len[i] > left) {
+            r->bad = true;
+            return;
+        }
+        left -= (uint64_t)len[i];
+        s[i] = (struct str){ (const char *)rd_take(r, (uint64_t)len[i]), (size_t)len[i] };
+    }
+    if (!prefix.n)
+        return;
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        all += s[i].n + prefix.n;
+    char *out = arena_new(mem, char, all);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out, prefix.p, prefix.n);
+        if (s[i].n)
+            memcpy(out + prefix.n, s[i].p, s[i].n);
+        s[i] = (struct str){ out, prefix.n + s[i].n };
+        out += s[i].n;
+    }
+}
+
+static void rd_number_texts(struct rd *r, enum text_form form, struct str *s, size_t n, struct arena *mem)
+{
+    int64_t *v = arena_new(mem, int64_t, n);
+    rd_ints(r, v, n);
+    size_t each = form == TEXT_ISO ? ISO_MS_LEN : 24;
+    char *out = arena_new(mem, char, n * each);
+    for (size_t i = 0; i < n && !r->bad; i++, out += each) {
+        s[i] = (struct str){ out, ISO_MS_LEN };
+        if (form == TEXT_INT)
+            s[i].n = num_fmt_i64(out, v[i]);
+        else if (iso_ms_fits(v[i]))
+            iso_ms_format(out, v[i]);
+        else
+            r->bad = true;
+    }
+}
+
+static void rd_hex_texts(struct rd *r, enum text_form form, struct str *s, size_t n, struct arena *mem)
+{
+    uint64_t each = form == TEXT_UUID ? UUID_BYTES : rd_varint(r);
+    if (each == 0 || each > (uint64_t)(r->end - r->p) / n) {
+        r->bad = true;
+        return;
+    }
+    const uint8_t *p = rd_take(r, each * n);
+    size_t len = form == TEXT_UUID ? UUID_LEN : (size_t)each * 2;
+    char *out = arena_new(mem, char, n * len);
+    for (size_t i = 0; p && i < n; i++, p += each, out += len) {
+        if (form == TEXT_UUID)
+            uuid_unpack(p, out);
+        else
+            hex_unpack(p, (size_t)each, out);
+        s[i] = (struct str){ out, len };
+    }
+}
+
+/* All of s[] is set, whatever the bytes are. */
+static void rd_texts(struct rd *r, struct str *s, size_t n, struct arena *mem)
+{
+    if (n == 0)
+        return;
+    uint8_t form = rd_byte(r);
+    switch (form) {
+    case TEXT_PLAIN:
+        rd_plain(r, s, n, mem);
+        break;
+    case TEXT_INT:
+    case TEXT_ISO:
+        rd_number_texts(r, (enum text_form)form, s, n, mem);
+        break;
+    case TEXT_UUID:
+    case TEXT_HEX:
+        rd_hex_texts(r, (enum text_form)form, s, n, mem);
+        break;
+    default:
+        r->bad = true;
+    }
+}
+
+/* --- lists of values ------------------------------------------------------------------ */
+
+static bool is_text(enum vtype t)
+{
+    return t == V_STR || t == V_BYTES || t == V_JSON;
+}
+
+static void put_types(struct buf *b, const struct value *v, size_t n)
+{
+    size_t same = 1;
+    while (same < n && v[same].type == v[0].type)
+        same++;
+    CHECK(v[0].type > V_NONE && v[0].type <= V_JSON);
+    buf_byte(b, same == n ? (char)v[0].type : TYPES_MIXED);
+    for (size_t i = 0; same < n && i < n; i++) {
+        CHECK(v[i].type > V_NONE && v[i].type <= V_JSON);
+        buf_byte(b, (char)v[i].type);
+    }
+}
+
+void put_values(struct buf *b, const struct value *v, size_t n, struct arena scratch)
+{
+    if (n == 0)
+        return;
+    put_types(b, v, n);
+    int64_t *ints = arena_new(&scratch, int64_t, n);
+    double *doubles = arena_new(&scratch, double, n);
+    struct str *texts = arena_new(&scratch, struct str, n);
+    size_t ni = 0, nd = 0, nt = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].type == V_INT)
+            ints[ni++] = v[i].i;
+        else if (v[i].type == V_DOUBLE)
+            doubles[nd++] = v[i].d;
+        else if (is_text(v[i].type))
+            texts[nt++] = v[i].s;
+    }
+    put_ints(b, ints, ni, scratch);
+    put_doubles(b, doubles, nd, scratch);
+    for (size_t i = 0; i < n; i++)
+        if (v[i].type == V_BOOL)
+            buf_byte(b, v[i].b);
+    put_texts(b, texts, nt, scratch);
+}
+
+static void rd_types(struct rd *r, struct value *v, size_t n)
+{
+    uint8_t all = rd_byte(r);
+    const uint8_t *p = all == TYPES_MIXED ? rd_take(r, n) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t t = p ? p[i] : all;
+        if (t == V_NONE || t > V_JSON) {
+            r->bad = true;
+            t = V_INT;
+        }
+        v[i] = (struct value){ .type = (enum vtype)t };
+    }
+}
+
+void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem)
+{
+    if (n == 0)
+        return;
+    rd_types(r, v, n);
+    size_t ni = 0, nd = 0, nt = 0;
+    for (size_t i = 0; i < n; i++) {
+        ni += v[i].type == V_INT;
+        nd += v[i].type == V_DOUBLE;
+        nt += is_text(v[i].type);
+    }
+    struct str *texts = arena_new(mem, struct str, nt + 1);      /* texts first: they allocate and stay */
+    struct arena scratch = *mem;
+    int64_t *ints = arena_new(&scratch, int64_t, ni + 1);
+    double *doubles = arena_new(&scratch, double, nd + 1);
+    rd_ints(r, ints, ni);
+    rd_doubles(r, doubles, nd, scratch);
+    ni = nd = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].type == V_INT)
+            v[i].i = ints[ni++];
+        else if (v[i].type == V_DOUBLE)
+            v[i].d = doubles[nd++];
+        else if (v[i].type == V_BOOL)
+            v[i].b = rd_byte(r) & 1;
+    }
+    rd_texts(r, texts, nt, mem);
+    nt = 0;
+    for (size_t i = 0; i < n && !r->bad; i++)
+        if (is_text(v[i].type))
+            v[i].s = texts[nt++];
+}

@@ -1,0 +1,236 @@
+/* tests/unit/store/rows_model.c -- see rows_model.h. */
+#include "rows_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/content.h"
+
+uint64_t rng_next(struct rng *r)
+{
+    uint64_t z = r->s += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint64_t rng_below(struct rng *r, uint64_t n)
+{
+    return rng_next(r) % n;
+}
+
+void model_init(struct model *m, struct arena *mem, enum table t, uint32_t n, uint32_t ncols)
+{
+    *m = (struct model){ .mem = mem, .table = t, .n = n, .ncols = ncols };
+    m->time = arena_new(mem, int64_t, n);
+    m->recv = arena_new(mem, int64_t, n);
+    m->start = arena_new(mem, int64_t, n);
+    m->claimed = arena_new(mem, int64_t, n);
+    m->value = arena_new(mem, double, n);
+    m->temporality = arena_new(mem, uint8_t, n);
+    m->origin = arena_new(mem, uint8_t, n);
+    m->seq = arena_new(mem, uint64_t, n);
+    m->keys = arena_new(mem, struct colkey, ncols);
+    m->cells = arena_new(mem, struct value, (size_t)n * ncols);
+    m->plain = arena_new(mem, bool, ncols);
+    for (uint32_t i = 0; i < n; i++) {
+        m->time[i] = INT64_C(1795000000000000000) + i * INT64_C(1000000);
+        m->recv[i] = m->time[i] + 5 * INT64_C(1000000);
+        m->origin[i] = ORIGIN_OTLP;
+        m->seq[i] = MODEL_SEQ + i;
+    }
+    for (uint32_t c = 0; c < ncols; c++)
+        m->keys[c] = (struct colkey){ PLACE_ATTR, arena_fmt(mem, "column.%u", c) };
+}
+
+/* Two values are one entry if every bit is the same: NaNs and zeros keep theirs. */
+static bool same(const struct value *a, const struct value *b)
+{
+    if (a->type != b->type)
+        return false;
+    if (a->type == V_DOUBLE)
+        return memcmp(&a->d, &b->d, sizeof a->d) == 0;
+    return value_eq(a, b);
+}
+
+static struct column codes(const struct model *m, uint32_t c)
+{
+    uint32_t *code = arena_new(m->mem, uint32_t, m->n), nd = 1;
+    struct value *dict = arena_new(m->mem, struct value, (size_t)m->n + 1);
+    const struct value *cell = m->cells + (size_t)c * m->n;
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (cell[i].type == V_NONE)
+            continue;
+        uint32_t k = nd > 64 ? nd - 64 : 1;        /* looks back a little: duplicates are allowed */
+        while (k < nd && !same(&dict[k], &cell[i]))
+            k++;
+        if (k == nd)
+            dict[nd++] = cell[i];
+        code[i] = k;
+    }
+    return (struct column){ .key = m->keys[c], .code = code, .dict = dict, .ndict = nd };
+}
+
+static struct column numbers(const struct model *m, uint32_t c)
+{
+    const struct value *cell = m->cells + (size_t)c * m->n;
+    int64_t *i64 = arena_new(m->mem, int64_t, m->n);
+    double *f64 = arena_new(m->mem, double, m->n);
+    uint8_t *valid = arena_new(m->mem, uint8_t, m->n / 8 + 1);
+    struct column col = { .key = m->keys[c], .type = V_INT };
+    bool full = true;
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (cell[i].type == V_NONE) {
+            full = false;
+            continue;
+        }
+        valid[i >> 3] |= (uint8_t)(1 << (i & 7));
+        col.type = cell[i].type;
+        if (cell[i].type == V_INT)
+            i64[i] = cell[i].i;
+        else
+            f64[i] = cell[i].d;
+    }
+    col.i64 = col.type == V_INT ? i64 : NULL;
+    col.f64 = col.type == V_INT ? NULL : f64;
+    col.valid = full ? NULL : valid;
+    return col;
+}
+
+struct block model_block(const struct model *m)
+{
+    uint32_t *sel = arena_new(m->mem, uint32_t, m->n);
+    for (uint32_t i = 0; i < m->n; i++)
+        sel[i] = i;
+    struct column *cols = arena_new(m->mem, struct column, m->ncols);
+    for (uint32_t c = 0; c < m->ncols; c++)
+        cols[c] = m->plain[c] ? numbers(m, c) : codes(m, c);
+    return (struct block){
+        .n = m->n, .sel = sel, .nsel = m->n, .time_ns = m->time, .recv_ns = m->recv, .start_ns = m->start,
+        .claimed_ns = m->claimed, .value = m->value, .temporality = m->temporality, .origin = m->origin,
+        .seq = m->seq, .cols = cols, .ncols = m->ncols,
+    };
+}
+
+static struct str blob_of(const struct chunk_out *out, uint32_t column, bool dropped)
+{
+    for (uint32_t i = 0; i < out->nblobs; i++)
+        if (out->blobs[i].column == column && !(dropped && out->blobs[i].content))
+            return out->blobs[i].data;
+    return (struct str){ 0 };
+}
+
+static void fail_row(const char *name, const char *what, uint32_t row)
+{
+    print_error("%s: row %u: %s differs\n", name, row, what);
+    fail();
+}
+
+static void check_fixed(const struct model *m, const struct block *b, const char *name)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t row = (uint32_t)(b->seq[i] - MODEL_SEQ);
+        if (row >= m->n || b->time_ns[i] != m->time[row])
+            fail_row(name, "time", i);
+        if (b->recv_ns[i] != m->recv[row])
+            fail_row(name, "receive time", row);
+        if ((b->claimed_ns ? b->claimed_ns[i] : 0) != m->claimed[row])
+            fail_row(name, "claimed time", row);
+        if (b->origin[i] != m->origin[row])
+            fail_row(name, "origin", row);
+        if (m->table != TABLE_SAMPLE)
+            continue;
+        if (b->start_ns[i] != m->start[row] || b->temporality[i] != m->temporality[row])
+            fail_row(name, "start or temporality", row);
+        if (memcmp(&b->value[i], &m->value[row], sizeof(double)) != 0)
+            fail_row(name, "value", row);
+    }
+}
+
+static void check_column(const struct model *m, uint32_t c, const struct column *col, const struct block *b, const char *name)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t row = (uint32_t)(b->seq[i] - MODEL_SEQ);
+        struct value v = col ? column_value(col, i) : (struct value){ 0 };
+        if (!same(&v, &m->cells[(size_t)c * m->n + row])) {
+            char what[80];
+            snprintf(what, sizeof what, "column %u (type %d)", c, (int)v.type);
+            fail_row(name, what, row);
+        }
+    }
+}
+
+static void check_listed(const struct model *m, uint32_t c, const struct chunk_col *col, const char *name)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct value *v = &m->cells[(size_t)c * m->n + i];
+        if (v->type == V_NONE)
+            continue;
+        if (!(col->types >> v->type & 1))
+            fail_row(name, "summary's types", i);
+        uint32_t k = 0;
+        while (k < col->nvalues && !same(&col->values[k], v))
+            k++;
+        if (col->values && k == col->nvalues)
+            fail_row(name, "summary's values", i);
+        double d;
+        if (col->ranged && (!value_num(v, &d) || !(d >= col->min && d <= col->max)))
+            fail_row(name, "summary's range", i);
+    }
+}
+
+static bool is_absent(const struct model *m, uint32_t c)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->cells[(size_t)c * m->n + i].type != V_NONE)
+            return false;
+    return true;
+}
+
+void model_check(const struct model *m, const struct chunk_out *out, bool dropped, const char *name)
+{
+    CLEANUP(arena_done) struct arena mem;
+    arena_init(&mem, (size_t)64 << 20);
+    struct fault f = { 0 };
+    struct chunk_summary s;
+    if (chunk_summary_read(out->summary, &mem, &s, &f))
+        fail_msg("%s: %s", name, f.msg);
+    assert_int_equal(s.rows, m->n);
+    struct str fixed[CHUNK_FIXED_COUNT];
+    for (unsigned i = 0; i < CHUNK_FIXED_COUNT; i++)
+        fixed[i] = blob_of(out, i, false);
+    struct block b = { 0 };
+    if (chunk_fixed_read(fixed, s.rows, &mem, &b, &f))
+        fail_msg("%s: %s", name, f.msg);
+    check_fixed(m, &b, name);
+
+    for (uint32_t c = 0; c < m->ncols; c++) {
+        const struct chunk_col *col = chunk_summary_col(&s, m->keys[c].place, m->keys[c].name);
+        if (!col) {
+            assert_true(is_absent(m, c));
+            continue;
+        }
+        struct column got;
+        if (chunk_column_read(blob_of(out, col->column, dropped), col, s.rows, b.time_ns, &mem, &got, &f))
+            fail_msg("%s: %s", name, f.msg);
+        if (!dropped || !col->content)
+            check_column(m, c, &got, &b, name);
+        else
+            assert_int_equal(column_value(&got, 0).type, V_NONE);
+        check_listed(m, c, col, name);
+    }
+}
+
+void model_round_trip(const struct model *m, const char *name)
+{
+    struct block in = model_block(m);
+    struct chunk_out out;
+    struct fault f = { 0 };
+    if (chunk_encode(m->table, &in, 0, m->mem, &out, &f))
+        fail_msg("%s: %s", name, f.msg);
+    model_check(m, &out, false, name);
+}
