@@ -1,0 +1,403 @@
+/* api/prometheus_meta.c -- what there is: label names and values, series, metric
+ * metadata; and who answers: targets, build information, health. */
+#include "api/prom_envelope.h"
+#include "api/prom_meta.h"
+#include "api/prom_params.h"
+#include "query/rowset.h"
+#include "query/write.h"
+
+#include <stdlib.h>
+
+enum { NAMES_MAX = 1 << 22 };                      /* distinct texts of one answer */
+
+/* ---- a set of texts -------------------------------------------------------- */
+
+struct texts {
+    struct arena *mem;
+    struct map seen;
+    struct str *at;
+    uint32_t n, cap;
+};
+
+static void texts_add(struct texts *t, struct str s)
+{
+    if (!s.n || t->n >= NAMES_MAX || map_get(&t->seen, s) != MAP_NONE)
+        return;
+    struct str copy = arena_str(t->mem, s);
+    map_put(&t->seen, copy, t->n);
+    *arena_push(t->mem, t->at, t->n, t->cap) = copy;
+}
+
+static void texts_done(struct texts *t)
+{
+    map_done(&t->seen);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void send_texts(struct http_req *r, struct query_ctx *q, struct texts *t, uint64_t limit)
+{
+    struct prom_reply p;
+    if (t->n > 1)
+        qsort(t->at, t->n, sizeof *t->at, by_text);
+    if (limit && t->n > limit)
+        query_note(q, true, "results truncated due to limit");
+    prom_begin(&p, r);
+    jw_arr(&p.w);
+    for (uint32_t i = 0; i < t->n && (!limit || i < limit); i++)
+        jw_str(&p.w, t->at[i]);
+    jw_arr_end(&p.w);
+    prom_send(&p, q);
+}
+
+/* ---- searches -------------------------------------------------------------- */
+
+/* What labels, label values and series have in common. */
+struct search {
+    struct http_req *r;
+    struct arena mem;
+    struct query_ctx q;
+    struct selectors sel;
+    int64_t from_ns, to_ns;
+    uint64_t limit;
+};
+
+static void search_done(struct search *s)
+{
+    selectors_done(&s->sel);
+    arena_done(&s->mem);
+}
+
+static bool search_begin(struct search *s, struct http_req *r, bool named)
+{
+    s->r = r;
+    arena_init(&s->mem, QUERY_MEMORY_MAX);
+    return param_context(r, &s->mem, &s->q) && param_limit(r, S("limit"), &s->limit) &&
+           param_search_range(r, &s->from_ns, &s->to_ns) && param_selectors(r, &s->mem, named, &s->sel);
+}
+
+static struct scan_req search_req(const struct search *s, uint32_t selector)
+{
+    struct scan_req req = {
+        .table = TABLE_SAMPLE,
+        .from_ns = s->from_ns,
+        .to_ns = s->to_ns,
+        .rows_max = s->q.limits->rows_max,
+        .deadline_mono_ns = s->q.deadline_mono_ns,
+        .cancelled = s->q.cancelled,
+    };
+    if (selector < s->sel.n) {
+        req.matchers = s->sel.at[selector].root->sel.matchers;
+        req.nmatchers = s->sel.at[selector].root->sel.nmatchers;
+    }
+    return req;
+}
+
+/* Without match[] one search without matchers, else one for each. */
+static uint32_t searches(const struct search *s)
+{
+    return MAX(s->sel.n, 1u);
+}
+
+static void add_name(void *arg, enum place place, struct str name)
+{
+    if (place == PLACE_LABEL)
+        texts_add(arg, name);
+}
+
+static void add_value(void *arg, struct str value)
+{
+    texts_add(arg, value);
+}
+
+void prom_labels(struct http_req *r)
+{
+    CLEANUP(search_done) struct search s = { 0 };
+    if (!search_begin(&s, r, false))
+        return;
+    struct source *src = s.q.src;
+    CLEANUP(texts_done) struct texts names = { .mem = &s.mem };
+    struct fault f = { 0 };
+    for (uint32_t i = 0; i < searches(&s); i++) {
+        struct scan_req req = search_req(&s, i);
+        enum err e = src->label_names(src, &req, add_name, &names, &f);
+        if (e) {
+            prom_fail(r, e, str_c(f.msg));
+            return;
+        }
+    }
+    send_texts(r, &s.q, &names, s.limit);
+}
+
+/* U__service_2e_name is service.name: _hex_ for what is no word character, __ for _. */
+static struct str unescape_label(struct arena *mem, struct str s)
+{
+    if (!str_starts(s, S("U__")))
+        return s;
+    struct str in = str_sub(s, 3, s.n);
+    struct buf out;
+    buf_init(&out, s.n + 1);
+    for (size_t i = 0; i < in.n; i++) {
+        if (in.p[i] != '_') {
+            buf_byte(&out, in.p[i]);
+            continue;
+        }
+        uint32_t code = 0, digits = 0;
+        for (i++; i < in.n && in.p[i] != '_'; i++, digits++) {
+            char c = (char)(in.p[i] | 0x20);
+            bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+            code = ok && digits < 6 ? code * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10) : UINT32_MAX;
+            if (code == UINT32_MAX) {
+                buf_done(&out);
+                return s;
+            }
+        }
+        if (!digits) {
+            buf_byte(&out, '_');
+        } else if (code < 0x80) {
+            buf_byte(&out, (char)code);
+        } else {
+            uint32_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+            buf_byte(&out, (char)((n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0) | code >> 6 * (n - 1)));
+            for (uint32_t k = n - 1; k; k--)
+                buf_byte(&out, (char)(0x80 | (code >> 6 * (k - 1) & 0x3f)));
+        }
+    }
+    struct str name = arena_str(mem, buf_view(&out));
+    buf_done(&out);
+    return name;
+}
+
+void prom_label_values(struct http_req *r)
+{
+    CLEANUP(search_done) struct search s = { 0 };
+    CHECK(r->nwild >= 1);
+    struct str name = unescape_label(r->mem, r->wild[0]);
+    if (!name.n) {
+        prom_bad_data(r, "invalid label name: \"\"");
+        return;
+    }
+    if (!search_begin(&s, r, false))
+        return;
+    struct source *src = s.q.src;
+    CLEANUP(texts_done) struct texts values = { .mem = &s.mem };
+    struct fault f = { 0 };
+    for (uint32_t i = 0; i < searches(&s); i++) {
+        struct scan_req req = search_req(&s, i);
+        enum err e = src->label_values(src, &req, name, add_value, &values, &f);
+        if (e) {
+            prom_fail(r, e, str_c(f.msg));
+            return;
+        }
+    }
+    send_texts(r, &s.q, &values, s.limit);
+}
+
+/* ---- series ---------------------------------------------------------------- */
+
+static enum err scan_series(struct search *s, uint32_t selector, struct rowset *set, struct fault *f)
+{
+    struct source *src = s->q.src;
+    struct scan_req req = search_req(s, selector);
+    req.all_labels = true;
+    struct scan *sc;
+    enum err e = src->scan_begin(src, &req, &sc, f);
+    if (e)
+        return e;
+    const struct block *b;
+    while (!(e = src->scan_next(sc, &b, f)) && b) {
+        uint32_t *ids = mem_alloc(sizeof *ids * ((size_t)b->nsel + 1));
+        e = rowset_block(set, b, ids, f);
+        mem_free(ids);
+        if (e)
+            break;
+    }
+    src->scan_end(sc);
+    return e;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return labels_cmp(*(const struct labels *)a, *(const struct labels *)b);
+}
+
+static void send_series(struct search *s, struct rowset *set)
+{
+    struct prom_reply p;
+    if (set->n > 1)
+        qsort(set->series, set->n, sizeof *set->series, by_labels);
+    if (s->limit && set->n > s->limit)
+        query_note(&s->q, true, "results truncated due to limit");
+    prom_begin(&p, s->r);
+    jw_arr(&p.w);
+    for (uint32_t i = 0; i < set->n && (!s->limit || i < s->limit); i++)
+        write_labels(&p.w, set->series[i]);
+    jw_arr_end(&p.w);
+    prom_send(&p, &s->q);
+}
+
+void prom_series(struct http_req *r)
+{
+    CLEANUP(search_done) struct search s = { 0 };
+    if (!search_begin(&s, r, true))
+        return;
+    if (!s.sel.n) {
+        prom_bad_data(r, "no match[] parameter provided");
+        return;
+    }
+    CLEANUP(rowset_done) struct rowset set;
+    rowset_init(&set, &s.q, 1u << PLACE_LABEL);
+    struct fault f = { 0 };
+    for (uint32_t i = 0; i < s.sel.n; i++) {
+        enum err e = scan_series(&s, i, &set, &f);
+        if (e) {
+            prom_fail(r, e, str_c(f.msg));
+            return;
+        }
+    }
+    send_series(&s, &set);
+}
+
+/* ---- metadata -------------------------------------------------------------- */
+
+struct metas {
+    struct arena *mem;
+    struct str only;
+    struct metric_meta *at;
+    uint32_t n, cap;
+};
+
+static void add_meta(void *arg, const struct metric_meta *m)
+{
+    struct metas *all = arg;
+    if (all->only.n && !str_eq(all->only, m->name))
+        return;
+    *arena_push(all->mem, all->at, all->n, all->cap) = (struct metric_meta){
+        arena_str(all->mem, m->name), m->type, arena_str(all->mem, m->unit), arena_str(all->mem, m->help),
+    };
+}
+
+static int by_meta_name(const void *a, const void *b)
+{
+    return str_cmp(((const struct metric_meta *)a)->name, ((const struct metric_meta *)b)->name);
+}
+
+static struct str meta_type(enum metric_type t)
+{
+    static const struct { struct str text; } texts[] = {
+        [METRIC_UNKNOWN] = { S("unknown") }, [METRIC_COUNTER] = { S("counter") }, [METRIC_GAUGE] = { S("gauge") },
+        [METRIC_HISTOGRAM] = { S("histogram") }, [METRIC_SUMMARY] = { S("summary") },
+    };
+    return texts[t].text;
+}
+
+static void write_metas(struct jw *w, const struct metas *all, uint64_t limit, uint64_t per_metric)
+{
+    uint64_t metrics = 0;
+    jw_obj(w);
+    for (uint32_t i = 0; i < all->n;) {
+        uint32_t end = i + 1;
+        while (end < all->n && str_eq(all->at[end].name, all->at[i].name))
+            end++;
+        if (limit != UINT64_MAX && metrics++ >= limit)
+            break;
+        jw_key(w, all->at[i].name);
+        jw_arr(w);
+        for (uint32_t k = i; k < end && (!per_metric || k - i < per_metric); k++) {
+            jw_obj(w);
+            jw_kv_str(w, S("type"), meta_type(all->at[k].type));
+            jw_kv_str(w, S("help"), all->at[k].help);
+            jw_kv_str(w, S("unit"), all->at[k].unit);
+            jw_obj_end(w);
+        }
+        jw_arr_end(w);
+        i = end;
+    }
+    jw_obj_end(w);
+}
+
+/* limit 0 shows nothing here, unlike everywhere else; a negative one shows all. */
+static bool metadata_limit(struct http_req *r, uint64_t *ret)
+{
+    struct str text;
+    int64_t v;
+    *ret = UINT64_MAX;
+    if (!http_param(r, S("limit"), &text) || !text.n)
+        return true;
+    if (!str_to_i64(text, &v)) {
+        prom_bad_data(r, "limit must be a number");
+        return false;
+    }
+    if (v >= 0)
+        *ret = (uint64_t)v;
+    return true;
+}
+
+void prom_metadata(struct http_req *r)
+{
+    const struct api *a = r->arg;
+    struct metas all = { .mem = r->mem };
+    uint64_t limit, per_metric;
+    if (!metadata_limit(r, &limit) || !param_limit(r, S("limit_per_metric"), &per_metric))
+        return;
+    http_param(r, S("metric"), &all.only);
+    a->src->metas(a->src, add_meta, &all);
+    if (all.n > 1)
+        qsort(all.at, all.n, sizeof *all.at, by_meta_name);
+    struct prom_reply p;
+    prom_begin(&p, r);
+    write_metas(&p.w, &all, limit, per_metric);
+    prom_send(&p, NULL);
+}
+
+/* ---- status ---------------------------------------------------------------- */
+
+void prom_targets(struct http_req *r)
+{
+    struct prom_reply p;
+    prom_begin(&p, r);
+    jw_obj(&p.w);
+    jw_key(&p.w, S("activeTargets"));
+    jw_arr(&p.w);
+    jw_arr_end(&p.w);
+    jw_key(&p.w, S("droppedTargets"));
+    jw_arr(&p.w);
+    jw_arr_end(&p.w);
+    jw_key(&p.w, S("droppedTargetCounts"));
+    jw_obj(&p.w);
+    jw_obj_end(&p.w);
+    jw_obj_end(&p.w);
+    prom_send(&p, NULL);
+}
+
+/* Clients choose what they ask for by the version of Prometheus, so the language's
+ * version comes first and ours after it. There is no map of features: with one,
+ * Grafana takes the server for Mimir. */
+void prom_buildinfo(struct http_req *r)
+{
+    const struct api *a = r->arg;
+    struct prom_reply p;
+    prom_begin(&p, r);
+    jw_obj(&p.w);
+    jw_kv_str(&p.w, S("version"), arena_fmt(r->mem, "3.14.0+ccmon." STR_FMT, STR_ARG(a->version)));
+    jw_kv_str(&p.w, S("revision"), a->version);
+    jw_kv_str(&p.w, S("branch"), S("ccmon"));
+    jw_kv_str(&p.w, S("buildUser"), S(""));
+    jw_kv_str(&p.w, S("buildDate"), S(""));
+    jw_kv_str(&p.w, S("goVersion"), S(""));
+    jw_obj_end(&p.w);
+    prom_send(&p, NULL);
+}
+
+void prom_healthy(struct http_req *r)
+{
+    http_reply(r, 200, S("text/plain; charset=utf-8"), S("ccmon is Healthy.\n"));
+}
+
+void prom_ready(struct http_req *r)
+{
+    http_reply(r, 200, S("text/plain; charset=utf-8"), S("ccmon is Ready.\n"));
+}
