@@ -38,8 +38,11 @@ struct http_req {
     int64_t recv_ns;                               /* wall time at which the request was complete */
     const struct str *wild;                        /* what each * of the route's path stood for, decoded */
     uint32_t nwild;
-    const bool *gone;                              /* turns true when the client has left: cancels queries */
+    const bool *gone;                              /* turns true when the client has left: cancels queries. Another
+                                                      thread writes it: read it with http_gone() */
 };
+
+static inline bool http_gone(const bool *gone) { return __atomic_load_n(gone, __ATOMIC_RELAXED); }
 
 struct str http_header(const struct http_req *r, struct str lower_name);          /* empty if absent */
 /* Query string first, then the body if it is a form. Decoded into r->mem. */
@@ -53,7 +56,14 @@ void http_reply_buf(struct http_req *r, int status, struct str content_type, str
 /* Text body, one line. For endpoints with an error form of their own, do not use it. */
 void http_reply_error(struct http_req *r, int status, const char *fmt, ...) PRINTF(3, 4);
 
-/* An open-ended reply (server-sent events). Ends the request. */
+/* An open-ended reply (server-sent events). Ends the request.
+ *
+ * Two parties hold a stream: the server and whoever opened it. on_close (may be
+ * NULL) is called exactly once, when the server lets go: the client left, was too
+ * slow, the server stops, or http_stream_close() had its effect. It runs on an I/O
+ * thread without any lock held and is the last use of `arg`; until then the stream
+ * may be sent to (in vain) and `arg` must stay. http_stream_close() is the opener's
+ * last use of the stream, and may be called before, in or after on_close. */
 struct http_stream;
 struct http_stream *http_stream_open(struct http_req *r, int status, struct str content_type,
                                      void (*on_close)(void *arg), void *arg);
@@ -63,12 +73,15 @@ void http_stream_close(struct http_stream *s);                   /* always neede
 enum route_flags {
     ROUTE_LOOP = 0,
     ROUTE_POOL = 1,
-    ROUTE_INGEST = 2,        /* large bodies, content decoding, ingest's own limits and error form (hook) */
+    ROUTE_INGEST = 2,        /* large bodies, and run even when the client has left meanwhile; on_error below */
 };
 
 /* Path: exact; a segment that is "*" stands for any one segment; a first segment "**"
- * stands for any base path, the empty one too; a last segment "**" for any rest. First
- * match in table order wins; a path that matches with another method is 405. */
+ * stands for any base path, the empty one too; a last segment "**" for any rest, the
+ * empty one too. First match in table order wins; a path that matches with another
+ * method is 405. GET answers HEAD as well. A '*' and a last "**" each leave what they
+ * stood for in r->wild, decoded after the path was cut at its slashes, so that an
+ * encoded slash never parts a segment. */
 struct http_route {
     uint32_t methods;
     const char *path;
@@ -80,8 +93,13 @@ struct http_route {
 struct http_table {
     const struct http_route *routes;               /* ends with path == NULL */
     void *arg;                                     /* given as r->arg */
+    /* May be NULL. Answers in the protocol's own form when the server itself refuses a
+     * request of a ROUTE_INGEST route (400, 408, 413, 415, 503); must reply before it
+     * returns. Runs on an I/O loop or a pool thread; the body may be missing. */
+    void (*on_error)(struct http_req *r, int status, struct str why);
 };
 
+/* Owner: names, hosts, tables and clock must outlive the server. 0 means the value of limits.h. */
 struct http_config {
     uint32_t loops;                                /* I/O threads; 0: 2 */
     uint32_t pool;                                 /* pool threads; 0: one a core, at least 2 */
@@ -89,6 +107,20 @@ struct http_config {
     uint32_t nallow_hosts;
     bool check_hosts;                              /* Host and Origin checks (DNS rebinding) */
     const struct clock *clock;
+
+    /* Called for every 4xx and 5xx that the server makes by itself, so that its owner can
+     * log why; from any thread. The strings live as long as the call. */
+    void (*refused)(void *arg, struct str listener, struct str peer, int status, const char *why);
+    void *refused_arg;
+
+    uint32_t header_ms, body_ms, body_window_ms, idle_ms, write_ms, linger_ms, probe_ms;
+    uint32_t conns_max, queue_max;
+    size_t inflight_max;
+};
+
+struct http_stats {
+    uint64_t accepted, requests, refused;          /* since the start */
+    uint64_t conns, running, streams, inflight_bytes;   /* now */
 };
 
 struct http_server;
@@ -98,6 +130,10 @@ MUST enum err http_server_new(const struct http_config *cfg, struct http_server 
 MUST enum err http_listen(struct http_server *s, struct str name, struct str addr, uint16_t port,
                           const struct http_table *tables, uint32_t ntables, uint16_t *ret_port, struct fault *f);
 MUST enum err http_start(struct http_server *s, struct fault *f);      /* starts the threads */
-/* Refuses new requests, lets running ones finish for at most grace_ms, closes all. */
+/* Refuses new requests, ends streams, lets running requests finish for at most grace_ms, then turns
+ * r->gone true, closes all, and returns when the handlers on the pool have returned. */
 void http_stop(struct http_server *s, int64_t grace_ms);
+/* After http_stop(), or before http_start(). A request that is still unanswered may be
+ * answered later: what it needs goes with the last one. NULL is fine. */
 void http_server_free(struct http_server *s);
+void http_server_stats(const struct http_server *s, struct http_stats *ret);
