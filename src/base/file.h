@@ -1,7 +1,9 @@
 /* base/file.h -- the file calls that durability hangs on, behind a table, so
  * that tests can fail, tear or stop the Nth of them.
  *
- * Errors:   E_IO with path and errno text; ENOSPC and EDQUOT are E_UNAVAILABLE.
+ * Errors:   E_IO with path and errno text; ENOSPC and EDQUOT are E_UNAVAILABLE;
+ *           file_read() of what is not there is E_NOTFOUND, and E_LIMIT past
+ *           `max` (an all-zero buffer gets `max` as its own maximum).
  * Threads:  any; a file belongs to one thread.
  */
 #pragma once

@@ -1,13 +1,19 @@
-/* base/zip.h -- bounded compression: gzip in (libdeflate), zstd both ways.
+/* base/zip.h -- bounded compression: gzip and deflate (libdeflate), zstd.
+ *
+ * Output is appended to `ret`, whose own maximum holds besides `max`; an all-zero
+ * buffer gets `max` as its own.
  *
  * Errors:   E_SYNTAX for bad or truncated input, E_LIMIT when the output would
- *           pass `max` (nothing is kept of it then).
+ *           pass `max` (nothing is kept of it then). Compressing into a
+ *           buffer that is too small is E_LIMIT.
  * Threads:  any; each thread keeps its own contexts.
  */
 #pragma once
 #include "base/buf.h"
 
 MUST enum err zip_gunzip(struct str in, size_t max, struct buf *ret, struct fault *f);   /* all members */
+/* HTTP's "deflate": zlib's format, or raw where the header is missing. */
+MUST enum err zip_inflate(struct str in, size_t max, struct buf *ret, struct fault *f);
 MUST enum err zip_gzip(struct str in, int level, struct buf *ret);
 MUST enum err zip_zstd(struct str in, int level, struct buf *ret);
 MUST enum err zip_unzstd(struct str in, size_t max, struct buf *ret, struct fault *f);

@@ -1,0 +1,155 @@
+/* base/regex_re2.cc -- the wrapper of RE2, and the only C++ file.
+ *
+ * Options are fixed here once. RE2's syntax is Go's, but for one thing that newer
+ * Go has and RE2's packaged versions lack: (?<name>...) is rewritten to
+ * (?P<name>...) before compiling.
+ */
+extern "C" {
+#include "base/regex.h"
+}
+
+#include <re2/re2.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+/* Compiled program and DFA cache together. RE2 falls back to its slower engine
+ * when the cache does not fit, never to a wrong answer. */
+constexpr int64_t kMemMax = 8 << 20;
+constexpr size_t kPatternMax = 64 << 10;
+
+/* Where the character class beginning at s[i] == '[' ends (its last byte). */
+size_t ClassEnd(const std::string &s, size_t i)
+{
+    i++;
+    if (i < s.size() && s[i] == '^')
+        i++;
+    if (i < s.size() && s[i] == ']')
+        i++;
+    while (i < s.size() && s[i] != ']') {
+        if (s[i] == '\\') {
+            i++;
+        } else if (s[i] == '[' && i + 1 < s.size() && s[i + 1] == ':') {
+            size_t end = s.find(":]", i + 2);
+            if (end != std::string::npos)
+                i = end + 1;
+        }
+        i++;
+    }
+    return i;
+}
+
+std::string WithGoNames(const std::string &s)
+{
+    std::string out;
+    for (size_t i = 0; i < s.size(); i++) {
+        size_t last = i;                           /* [i, last] is copied as it stands */
+        if (s.compare(i, 2, "\\Q") == 0) {
+            size_t end = s.find("\\E", i + 2);
+            last = end == std::string::npos ? s.size() - 1 : end + 1;
+        } else if (s[i] == '\\') {
+            last = i + 1;
+        } else if (s[i] == '[') {
+            last = ClassEnd(s, i);
+        } else if (s.compare(i, 3, "(?<") == 0) {
+            out += "(?P";
+            i += 2;
+            last = i;
+        }
+        out.append(s, i, last - i + 1);
+        i = last;
+    }
+    return out;
+}
+
+RE2::Options Fixed()
+{
+    RE2::Options o;
+    o.set_encoding(RE2::Options::EncodingUTF8);
+    o.set_dot_nl(true);
+    o.set_log_errors(false);
+    o.set_max_mem(kMemMax);
+    return o;
+}
+
+re2::StringPiece Piece(struct str s)
+{
+    return re2::StringPiece(s.p ? s.p : "", s.n);
+}
+
+} // namespace
+
+struct regex {
+    RE2 re;
+    RE2::Anchor anchor;
+    std::vector<std::string> names; /* by group number; empty where unnamed */
+
+    regex(const std::string &pattern, enum regex_mode mode)
+        : re(pattern, Fixed()), anchor(mode == REGEX_FULL ? RE2::ANCHOR_BOTH : RE2::UNANCHORED)
+    {
+    }
+};
+
+extern "C" enum err regex_new(struct str pattern, enum regex_mode mode, struct regex **ret, struct fault *f)
+{
+    if (pattern.n > kPatternMax)
+        return fault_set(f, E_LIMIT, 0, "regular expression longer than %zu bytes", kPatternMax);
+
+    auto *r = new regex(WithGoNames(Piece(pattern).as_string()), mode);
+    if (!r->re.ok()) {
+        enum err e = r->re.error_code() == RE2::ErrorPatternTooLarge ? E_LIMIT : E_SYNTAX;
+        fault_set(f, e, 0, "%s", r->re.error().c_str());
+        delete r;
+        return e;
+    }
+    if (regex_groups(r) >= REGEX_GROUPS_MAX) {
+        delete r;
+        return fault_set(f, E_LIMIT, 0, "regular expression with more than %d groups", REGEX_GROUPS_MAX - 1);
+    }
+    r->names.resize(regex_groups(r) + 1);
+    for (const auto &group : r->re.CapturingGroupNames())
+        r->names[static_cast<size_t>(group.first)] = group.second;
+    *ret = r;
+    return OK;
+}
+
+extern "C" void regex_free(struct regex *r)
+{
+    delete r;
+}
+
+extern "C" void regex_freep(struct regex **r)
+{
+    delete *r;
+    *r = nullptr;
+}
+
+extern "C" bool regex_match(const struct regex *r, struct str s)
+{
+    return r->re.Match(Piece(s), 0, s.n, r->anchor, nullptr, 0);
+}
+
+extern "C" uint32_t regex_groups(const struct regex *r)
+{
+    return static_cast<uint32_t>(r->re.NumberOfCapturingGroups());
+}
+
+extern "C" struct str regex_group_name(const struct regex *r, uint32_t i)
+{
+    CHECK(i >= 1 && i < r->names.size());
+    const std::string &name = r->names[i];
+    return { name.empty() ? nullptr : name.data(), name.size() };
+}
+
+extern "C" bool regex_find(const struct regex *r, struct str s, size_t from, struct str *ret, uint32_t n)
+{
+    CHECK(n <= REGEX_GROUPS_MAX && from <= s.n);
+    re2::StringPiece groups[REGEX_GROUPS_MAX];
+    if (!r->re.Match(Piece(s), from, s.n, r->anchor, groups, static_cast<int>(n)))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        ret[i] = { groups[i].data(), groups[i].size() };
+    return true;
+}
