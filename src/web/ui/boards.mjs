@@ -44,7 +44,13 @@ function checkQuery(where, q, sources) {
   needs && !q.expr.includes(needs) && fail(where, `${needs} is missing`);
 }
 
-const items = (where, list) => list.forEach((i) => keys(where, i, ["is?", "name", "sign?"]));
+let known = {};
+function items(where, list) {
+  for (const i of list) {
+    keys(where, i, ["is?", "name", "sign?", "source?"]);
+    i.source && oneOf(`${where} source`, i.source, Object.keys(known));
+  }
+}
 
 const CHECKS = {
   stat(where, p, query) {
@@ -108,9 +114,10 @@ export function packBoards(dir) {
   keys("filters.yml", shared, ["filters", "sources"]);
   shared.filters.forEach((f) => keys("filters.yml filter", f, ["label", "title", "short?"]));
   const sources = sourcesOf(shared.sources);
-  const known = shared.filters.map((f) => f.label);
+  const filters = shared.filters.map((f) => f.label);
   for (const [name, labels] of Object.entries(sources))
-    labels.forEach((l) => oneOf(`filters.yml source ${name}`, l, known));
+    labels.forEach((l) => oneOf(`filters.yml source ${name}`, l, filters));
+  known = sources;
   const names = readdirSync(dir).filter((n) => n.endsWith(".yml") && n !== "filters.yml").sort();
   const boards = names.map((name) => {
     const b = read(name);

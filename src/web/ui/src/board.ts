@@ -18,6 +18,8 @@ export interface Item {
   is?: string;
   name: string;
   sign?: string;
+  /** Its events carry less than the query's source says. */
+  source?: string;
 }
 
 export interface Parts {

@@ -1,10 +1,11 @@
 /* Time ranges: what people type, the exact window it means, its buckets.
  *
  * A window is (start, end], as PromQL and LogQL ranges are. A relative bound is
- * moved outwards to a bucket boundary, an absolute one is kept to the
- * millisecond: so "last 6 hours" has whole buckets, and a window that somebody
- * chose is exactly that window, with a shorter bucket at either edge. In both
- * cases the buckets fill the window, and their figures add up to its total.
+ * moved on to the next bucket boundary, an absolute one is kept to the
+ * millisecond: so "last 6 hours" is six hours in whole buckets, the last of which
+ * is not over yet, and a window that somebody chose is exactly that window, with
+ * a shorter bucket at either edge. In both cases the buckets fill the window, and
+ * their figures add up to its total.
  *
  * Boundaries lie on the local clock (a day begins at local midnight, by the
  * offset in force at the window's end). */
@@ -128,9 +129,11 @@ export function resolve(range: Range, now: number): Window | undefined {
   if (from === undefined || to === undefined || from >= to)
     return undefined;
   const step = pickStep(to - from);
-  const start = isRelative(range.from) ? floorLocal(from, step, to) : from;
-  const lastFull = floorLocal(to, step, to);
-  const end = isRelative(range.to) && lastFull < to ? lastFull + step : to;
+  const next = (t: number) => floorLocal(t - 1, step, to) + step;
+  const end = isRelative(range.to) ? next(to) : to;
+  let start = isRelative(range.from) ? next(from) : from;
+  if (start >= end)
+    start = end - step;
   const bounds = [start];
   for (let t = floorLocal(start, step, to) + step; t < end; t += step)
     bounds.push(t);

@@ -115,10 +115,11 @@ export function Popover({ label, title, class: cls = "button", end = false, shor
 
 /** Parts of a whole as one thin line. */
 export function PartBar({ parts }: { parts: { colour: string; share: number; title: string }[] }) {
+  const all = parts.reduce((sum, p) => sum + p.share, 0); /* growth factors below 1 would leave a gap */
   return (
     <div class="partbar" aria-hidden="true">
       {parts.filter((p) => p.share > 0).map((p) => (
-        <span key={p.title} title={p.title} style={{ flexGrow: String(p.share), backgroundColor: `var(${p.colour})` }} />
+        <span key={p.title} title={p.title} style={{ flexGrow: String((100 * p.share) / all), backgroundColor: `var(${p.colour})` }} />
       ))}
     </div>
   );

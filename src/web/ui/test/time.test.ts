@@ -66,12 +66,22 @@ test("buckets fill the window, whatever it is", () => {
     assert.equal(w.bounds.at(-1), w.end, name);
     w.bounds.slice(1).forEach((t, i) => assert.ok(t > w.bounds[i]! && t - w.bounds[i]! <= w.step, name));
     assert.ok(w.bounds.length <= 100, name);
-    assert.ok(w.start <= parseTime(r.from, NOW)! && w.end >= parseTime(r.to, NOW)!, name);
+    assert.ok(w.start >= parseTime(r.from, NOW)! && w.end >= parseTime(r.to, NOW)!, name);
+    assert.ok(w.start - parseTime(r.from, NOW)! < w.step && w.end - parseTime(r.to, NOW)! < w.step, name);
     const { first, last } = wholeBuckets(w);
     assert.ok(first <= last && w.bounds.length - 1 - (last - first) <= 2, name);
     for (let i = first; i < last; i++)
       assert.equal(w.bounds[i + 1]! - w.bounds[i]!, w.step, name);
   }
+});
+
+test("a preset is as long as it says", () => {
+  for (const p of PRESETS.filter((x) => /^now-/.test(x.from))) {
+    const w = resolve({ from: p.from, to: "now" }, NOW)!;
+    assert.equal(promDuration(w.end - w.start), promDuration(NOW - parseTime(p.from, NOW)!), p.from);
+  }
+  const tiny = resolve({ from: "now-5s", to: "now" }, NOW)!;
+  assert.equal(tiny.end - tiny.start, M);
 });
 
 test("relative windows have whole buckets, absolute ones are kept exactly", () => {

@@ -15,15 +15,17 @@ import { colours } from "../palette";
 import { addFilter, isFiltered, setRange } from "../router";
 import { theme } from "../theme";
 import { clockOf, dayOf, isoOf, spanOf, zoomOut, type Window } from "../time";
-import { Icon, Swatch } from "../widgets";
+import { Icon, later, Swatch } from "../widgets";
 import { Frame } from "./frame";
+
+const BarTable = later(() => import("./details").then((m) => m.BarTable));
 
 const SERIES_MAX = 10;
 const HEIGHT = 220;
 const MIN = 60_000;
 const DAY = 86_400_000;
 
-interface Stack {
+export interface Stack {
   key: string;
   name: string;
   colour: string;
@@ -227,7 +229,7 @@ function Canvas({ panel, scene, hovered, summary }: { panel: BarsPanel; scene: S
     const u = new uPlot(options(panel, () => latest.current, hovered, mark), dataOf(scene), el);
     u.over.append(mark);
     plot.current = u;
-    const fit = () => u.setSize({ width: Math.max(120, el.clientWidth), height: HEIGHT });
+    const fit = () => u.setSize({ width: Math.max(120, el.clientWidth), height: Math.max(HEIGHT, el.clientHeight) });
     fit();
     const watch = new ResizeObserver(fit);
     watch.observe(el);
@@ -297,25 +299,6 @@ function Legend({ panel, stacks, hidden, hovered, window: w }: LegendProps) {
         <tr><td /><th scope="row">Total</th><td class="num" title={exact(sum, panel.unit)} data-total={sum}>{text(sum, panel.unit)}</td><td /></tr>
       </tfoot>
     </table>
-  );
-}
-
-function BarTable({ panel, stacks, window: w }: { panel: BarsPanel; stacks: Stack[]; window: Window }) {
-  const buckets = w.bounds.slice(1).map((_, i) => i).filter((i) => stacks.some((s) => (s.values[i] ?? 0) !== 0)).reverse();
-  return (
-    <div class="scroll bartable" tabIndex={0}>
-      <table class="grid">
-        <thead><tr><th scope="col">Time</th>{stacks.map((s) => <th key={s.key} scope="col" class="num">{s.name}</th>)}</tr></thead>
-        <tbody>
-          {buckets.map((i) => (
-            <tr key={i}>
-              <th scope="row">{spanOf(w.bounds[i]!, w.bounds[i + 1]!, now.value)}</th>
-              {stacks.map((s) => <td key={s.key} class="num" title={exact(s.values[i], panel.unit)}>{text(s.values[i], panel.unit)}</td>)}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

@@ -3,51 +3,19 @@
 import type { ComponentChildren } from "preact";
 import { filterDefs } from "../boards";
 import type { Panel } from "../board";
-import { carriedBy, slotOf, view } from "../data";
-import { asks, unreached, urlOf } from "../query";
+import { carriedBy, slotOf } from "../data";
+import { unreached } from "../query";
 import { filters } from "../router";
-import { momentOf } from "../time";
-import { Copy, Icon, Popover } from "../widgets";
+import { Icon, later, Popover } from "../widgets";
+
+const Explain = later(() => import("./details").then((m) => m.Explain));
 
 export const titleOfLabel = (label: string): string => filterDefs.find((f) => f.label === label)?.title ?? label;
-
-const LANG = { promql: "PromQL", logql: "LogQL" } as const;
-const AT = { total: "at the end of the window", steps: "once for each bar", lines: "newest lines" } as const;
-
-function Source({ panel }: { panel: Panel }) {
-  const w = view.value;
-  if (!w)
-    return null;
-  return (
-    <>
-      {panel.queries.map((q) => {
-        const a = asks(q, carriedBy(q), filters.value, w)[0];
-        return a && (
-          <div key={q.id} class="source">
-            <div class="source-head">
-              <span><b>{LANG[q.lang]}</b> {AT[q.at]}{q.at === "total" && `, ${momentOf(w.end, Date.now())}`}</span>
-              <Copy text={a.expr} label="Copy query" />
-              <Copy text={`curl -sS '${location.origin}${urlOf(a).replace(/'/g, "%27")}'`} label="Copy curl" />
-            </div>
-            <pre tabIndex={0}>{a.expr}</pre>
-          </div>
-        );
-      })}
-    </>
-  );
-}
 
 export function Info({ panel }: { panel: Panel }) {
   return (
     <Popover label={<Icon name="info" />} title={`${panel.title}: what it is and where it comes from`} class="iconbutton quiet" end>
-      {() => (
-        <div class="info">
-          <h3>{panel.question}</h3>
-          <p>{panel.read}</p>
-          <p class="muted">From {panel.source}.</p>
-          <Source panel={panel} />
-        </div>
-      )}
+      {() => <Explain panel={panel} />}
     </Popover>
   );
 }

@@ -1,9 +1,11 @@
 /* Counts of things that should not happen, each named and broken down; and when
  * there are none, out of how many. */
 import type { ListItem, ListPanel } from "../board";
+import { sources } from "../boards";
 import { slotOf } from "../data";
 import { exact, modelName, text } from "../format";
-import { addFilter, isFiltered } from "../router";
+import { unreached } from "../query";
+import { addFilter, filters, isFiltered } from "../router";
 import { Icon } from "../widgets";
 import { Frame, titleOfLabel } from "./frame";
 
@@ -37,15 +39,18 @@ function Detail({ item, label, value }: { item: ListItem; label: string; value: 
 export function List({ panel }: { panel: ListPanel }) {
   const entries = entriesOf(panel);
   const of = slotOf(panel, panel.list.of.query).value;
-  const known = panel.queries.every((q) => slotOf(panel, q.id).value.rows !== undefined);
-  const attempts = panel.list.of.items.map((i) => {
+  const slots = panel.queries.map((q) => slotOf(panel, q.id).value);
+  const known = slots.every((s) => s.rows !== undefined);
+  const failed = slots.some((s) => s.error !== undefined);
+  const answering = panel.list.of.items.filter((i) => !i.source || unreached(filters.value, sources[i.source] ?? []).length === 0);
+  const attempts = answering.map((i) => {
     const n = (of.rows ?? []).filter((r) => r.labels[panel.list.label] === i.is).reduce((sum, r) => sum + (r.values[0] ?? 0), 0);
     return `${text(n, "count")} ${i.name}`;
   });
   if (entries.length === 0) {
     return (
       <Frame panel={panel}>
-        <div class={known ? "empty" : "skeleton rows"}>{known && <>{panel.empty} {attempts.join(" and ")} went well.</>}</div>
+        <div class={known || failed ? "empty" : "skeleton rows"}>{known && <>{panel.empty}{attempts.length > 0 && ` ${attempts.join(" and ")} went well.`}</>}</div>
       </Frame>
     );
   }
@@ -64,7 +69,7 @@ export function List({ panel }: { panel: ListPanel }) {
               </tr>
             ))}
           </tbody>
-          <tfoot><tr><th scope="row">All</th><td class="muted">beside {attempts.join(", ")}</td><td class="num">{text(total, "count")}</td></tr></tfoot>
+          <tfoot><tr><th scope="row">All</th><td class="muted">{attempts.length > 0 && `beside ${attempts.join(", ")}`}</td><td class="num">{text(total, "count")}</td></tr></tfoot>
         </table>
       </div>
     </Frame>

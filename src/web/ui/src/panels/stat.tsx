@@ -3,11 +3,15 @@ import type { Item, Parts, StatPanel } from "../board";
 import type { Row } from "../api";
 import { slotOf, view } from "../data";
 import { change, exact, show, text } from "../format";
+import { sources } from "../boards";
 import { colours } from "../palette";
-import { addFilter } from "../router";
+import { unreached } from "../query";
+import { addFilter, filters } from "../router";
 import { longDuration } from "../time";
 import { PartBar, Swatch } from "../widgets";
 import { Errors, Info, isLoading, Reach } from "./frame";
+
+const sumOf = (rows: Row[]) => rows.reduce((sum, r) => sum + (r.values[0] ?? 0), 0);
 
 /* Additive figures of an absent series are 0; a ratio or a latency is not. */
 function figure(panel: StatPanel, rows: Row[] | undefined): number | undefined {
@@ -15,7 +19,7 @@ function figure(panel: StatPanel, rows: Row[] | undefined): number | undefined {
     return undefined;
   if (rows.length === 0)
     return panel.value.empty === undefined ? 0 : undefined;
-  const v = rows.reduce((sum, r) => sum + (r.values[0] ?? 0), 0);
+  const v = sumOf(rows);
   return Number.isFinite(v) ? v : undefined;
 }
 
@@ -38,26 +42,28 @@ function Delta({ panel, value }: { panel: StatPanel; value: number | undefined }
 
 interface Part {
   item: Item;
-  value: number;
+  /** undefined: not known, or a filter is set that these events cannot answer to. */
+  value: number | undefined;
 }
 
-function partsOf(parts: Parts, rows: Row[]): Part[] {
+function partsOf(panel: StatPanel, parts: Parts, rows: Row[] | undefined): Part[] {
+  const unreachable = (item: Item) => item.source !== undefined && unreached(filters.value, sources[item.source] ?? []).length > 0;
   const label = parts.label;
-  return parts.items.map((item) => ({
-    item,
-    value: rows.filter((r) => !label || r.labels[label] === item.is).reduce((sum, r) => sum + (r.values[0] ?? 0), 0),
-  }));
+  return parts.items.map((item) => {
+    const mine = rows?.filter((r) => !label || r.labels[label] === item.is);
+    const value = unreachable(item) ? undefined : label ? mine && sumOf(mine) : figure(panel, mine);
+    return { item, value };
+  });
 }
 
 function PartList({ panel, parts }: { panel: StatPanel; parts: Parts }) {
-  const rows = slotOf(panel, parts.query).value.rows ?? [];
-  const list = partsOf(parts, rows);
+  const list = partsOf(panel, parts, slotOf(panel, parts.query).value.rows);
   const hue = colours(parts.colours ?? "", list.map((p) => p.item.is ?? ""));
   const shown = list.filter((p) => p.value !== 0 || !parts.click || list.length < 4);
   const colourOf = (p: Part) => hue.get(p.item.is ?? "") ?? "--hue-grey";
   return (
     <>
-      {!parts.plain && <PartBar parts={list.map((p) => ({ colour: colourOf(p), share: p.value, title: `${p.item.name} ${text(p.value, panel.unit)}` }))} />}
+      {!parts.plain && <PartBar parts={list.map((p) => ({ colour: colourOf(p), share: p.value ?? 0, title: `${p.item.name} ${text(p.value, panel.unit)}` }))} />}
       <dl class="parts">
         {shown.map((p) => {
           const name = <>{!parts.plain && <Swatch colour={colourOf(p)} />}{p.item.name}</>;
@@ -68,7 +74,7 @@ function PartList({ panel, parts }: { panel: StatPanel; parts: Parts }) {
                   ? <button type="button" class="link" title={`Show only ${p.item.name}`} onClick={() => addFilter(parts.click!, p.item.is!)}>{name}</button>
                   : name}
               </dt>
-              <dd title={exact(p.value, partUnit(panel))} data-part={p.item.is ?? p.item.name}>{p.value !== 0 && p.item.sign}{text(p.value, partUnit(panel))}</dd>
+              <dd title={exact(p.value, partUnit(panel))} data-part={p.item.is ?? p.item.name}>{p.value ? p.item.sign : ""}{text(p.value, partUnit(panel))}</dd>
             </div>
           );
         })}
@@ -90,7 +96,6 @@ export function Stat({ panel }: { panel: StatPanel }) {
       <header>
         <h2 id={`${id}-title`} title={panel.question}>{panel.title}</h2>
         {panel.note && <span class="note">{panel.note}</span>}
-        <Reach panel={panel} />
         <span class="grow" />
         <Info panel={panel} />
       </header>
@@ -106,6 +111,7 @@ export function Stat({ panel }: { panel: StatPanel }) {
         <Delta panel={panel} value={value} />
       </div>
       {panel.parts && <PartList panel={panel} parts={panel.parts} />}
+      <Reach panel={panel} />
       <Errors panel={panel} />
     </section>
   );
