@@ -56,12 +56,12 @@ static const struct str field_names[FIELD_COUNT] = {
 
 /* What the answer says of points that were left out; by enum reject. */
 static const char *const reject_words[REJECT_COUNT] = {
-    [REJECT_DELTA_GAUGE] = "of non-monotonic sums with delta temporality (not supported yet)",
-    [REJECT_TEMPORALITY] = "of sums without a temporality",
+    [REJECT_DELTA_GAUGE] = "of a non-monotonic sum with delta temporality (not supported yet)",
+    [REJECT_TEMPORALITY] = "of a sum without a temporality",
     [REJECT_NO_VALUE] = "without a value",
-    [REJECT_NOT_FINITE] = "of monotonic sums that are not a finite number",
-    [REJECT_NEGATIVE] = "of monotonic sums that are negative",
-    [REJECT_NO_NAME] = "of metrics without a name",
+    [REJECT_NOT_FINITE] = "of a monotonic sum, not a finite number",
+    [REJECT_NEGATIVE] = "of a monotonic sum, negative",
+    [REJECT_NO_NAME] = "of a metric without a name",
 };
 
 /* ---- life and errors ---------------------------------------------------------- */
@@ -109,7 +109,8 @@ static void finish_reasons(struct build *b)
         if (!b->rejected[i])
             continue;
         b->batch->rejected += b->rejected[i];
-        buf_fmt(&b->text, "%s%llu data points ", b->text.n ? "; " : "", (unsigned long long)b->rejected[i]);
+        buf_fmt(&b->text, "%s%llu data point%s ", b->text.n ? "; " : "", (unsigned long long)b->rejected[i],
+                b->rejected[i] == 1 ? "" : "s");
         if (i < REJECT_KIND + KIND_COUNT)
             buf_fmt(&b->text, "of kind " STR_FMT " (not supported yet)", STR_ARG(otlp_kinds[i - REJECT_KIND].words));
         else

@@ -24,6 +24,7 @@ enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int
 
     struct fault unused;
     struct batch batch;
+    body = body.n ? body : S("");
     struct build b;
     batch_init(&batch, mem, otlp_signals[s].table, recv_ns);
     build_init(&b, &batch, oldest_ns, f ? f : &unused);

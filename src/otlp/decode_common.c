@@ -21,46 +21,47 @@ struct any {
 static void write_list(struct build *b, struct jw *out, struct any *a, unsigned depth);
 
 /* any := at most one of the fields; of several the last one counts */
-static struct any any_read(struct wire *w)
+static void any_read(struct wire *w, struct any *a)
 {
-    struct any a = { 0 };
+    a->v.type = V_NONE;
+    a->list_field = 0;
     while (wire_next(w)) {
-        uint32_t before = a.list_field;
-        a.list_field = 0;
+        uint32_t before = a->list_field;
+        a->list_field = 0;
         switch (w->field) {
         case F_ANY_STRING:
-            a.v = value_str(wire_bytes(w));
+            a->v = value_str(wire_bytes(w));
             break;
         case F_ANY_BOOL:
-            a.v = value_bool(wire_varint(w) != 0);
+            a->v = value_bool(wire_varint(w) != 0);
             break;
         case F_ANY_INT:
-            a.v = value_int((int64_t)wire_varint(w));
+            a->v = value_int((int64_t)wire_varint(w));
             break;
         case F_ANY_DOUBLE:
-            a.v = value_double(wire_double(w));
+            a->v = value_double(wire_double(w));
             break;
         case F_ANY_BYTES:
-            a.v = (struct value){ .type = V_BYTES, .s = wire_bytes(w) };
+            a->v = (struct value){ .type = V_BYTES, .s = wire_bytes(w) };
             break;
         case F_ANY_ARRAY:
         case F_ANY_MAP:
-            a.list_field = w->field;
-            a.list = wire_message(w);
+            a->list_field = w->field;
+            a->list = wire_message(w);
             break;
         default:
-            a.list_field = before;
+            a->list_field = before;
             wire_skip(w);
         }
     }
-    return a;
 }
 
 /* w: the next field is an AnyValue; written as JSON. */
 static void write_any(struct build *b, struct jw *out, struct wire *w, unsigned depth)
 {
     struct wire m = wire_message(w);
-    struct any a = any_read(&m);
+    struct any a;
+    any_read(&m, &a);
     if (a.list_field) {
         write_list(b, out, &a, depth + 1);
         wire_close(&m, &a.list);
@@ -121,7 +122,8 @@ static void write_list(struct build *b, struct jw *out, struct any *a, unsigned 
 
 struct value pb_any(struct build *b, struct wire *w)
 {
-    struct any a = any_read(w);
+    struct any a;
+    any_read(w, &a);
     if (!a.list_field)
         return a.v;
     struct jw out;

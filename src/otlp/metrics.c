@@ -57,8 +57,7 @@ void build_metric(struct build *b, const struct otlp_metric *m)
 /* Why this point cannot be kept, or REJECT_COUNT. */
 static enum reject refuse(const struct build *b, const struct otlp_metric *m, const struct otlp_point *p)
 {
-    if (!otlp_kinds[m->kind].supported)
-        return REJECT_KIND + (enum reject)m->kind;
+    CHECK(otlp_kinds[m->kind].supported);
     if (!m->name.n || !b->metric.n)
         return REJECT_NO_NAME;
     if (m->kind == KIND_SUM) {

@@ -17,6 +17,8 @@
 #include "otlp/reply.h"
 #include "otlp/sniff.h"
 
+enum { PATH_SHOWN = 200 };                         /* bytes of a path in a line of the log */
+
 /* One request between decoding and the answer. */
 struct job {
     struct http_req *req;
@@ -42,12 +44,17 @@ static void refuse(struct http_req *r, enum otlp_form form, int status, struct s
     http_reply(r, status, otlp_form_type(form), otlp_status(form, code, why, r->mem));
 }
 
-/* The log's line names the status; the cause is one per kind, so that the log stays short. */
+/* The log's line names path and status; the cause is one per kind, so that the log stays short. */
+static void tell(struct http_req *r, int status, const char *cause, struct str why)
+{
+    struct str path = str_sub(r->raw_path, 0, PATH_SHOWN);
+    struct str line = arena_fmt(r->mem, "OTLP request to " STR_FMT " refused with %d: " STR_FMT, STR_ARG(path), status, STR_ARG(why));
+    hint(r->arg, cause, arena_cstr(r->mem, line));
+}
+
 static void refuse_and_tell(struct http_req *r, enum otlp_form form, int status, const char *cause, struct str why)
 {
-    struct str line = arena_fmt(r->mem, "OTLP request to " STR_FMT " refused with %d: " STR_FMT, STR_ARG(r->raw_path),
-                                status, STR_ARG(why));
-    hint(r->arg, cause, arena_cstr(r->mem, line));
+    tell(r, status, cause, why);
     refuse(r, form, status, why);
 }
 
@@ -63,8 +70,10 @@ static void reply_success(struct job *j)
     struct str why = arena_str(r->mem, j->batch.reject_reason);
     uint64_t rejected = j->batch.rejected;
     job_end(j);
-    if (rejected)
-        hint(j->rx, "otlp-rejected", arena_cstr(r->mem, why));
+    if (rejected) {
+        struct str line = arena_fmt(r->mem, "left out of OTLP " STR_FMT ": " STR_FMT, STR_ARG(otlp_signals[j->signal].name), STR_ARG(why));
+        hint(j->rx, "otlp-rejected", arena_cstr(r->mem, line));
+    }
     struct str body = otlp_success(j->form, j->signal, rejected, why, r->mem);
     http_reply(r, 200, otlp_form_type(j->form), body);
 }
@@ -151,9 +160,10 @@ static void receive(struct http_req *r, enum otlp_form form, enum otlp_signal si
 
 static void refuse_type(struct http_req *r)
 {
-    struct str type = http_header(r, S("content-type"));
-    http_reply_error(r, 415, "content type '" STR_FMT "' is not OTLP: application/x-protobuf or application/json is",
-                     STR_ARG(str_sub(type, 0, 100)));
+    struct str type = str_sub(http_header(r, S("content-type")), 0, 100);
+    struct str why = arena_fmt(r->mem, "content type '" STR_FMT "' is not OTLP: application/x-protobuf or application/json is", STR_ARG(type));
+    tell(r, 415, "otlp-type", why);
+    http_reply_error(r, 415, STR_FMT, STR_ARG(why));
 }
 
 static void receive_signal(struct http_req *r, enum otlp_signal signal)
@@ -191,7 +201,7 @@ static void hint_path(struct http_req *r, enum otlp_signal signal)
     struct str text = arena_fmt(r->mem,
                                 "OTLP " STR_FMT " come to " STR_FMT " and were told apart by their content. A sender uses its "
                                 "per-signal endpoint verbatim: add /v1/" STR_FMT " to it, or set OTEL_EXPORTER_OTLP_ENDPOINT alone",
-                                STR_ARG(name), STR_ARG(str_sub(r->raw_path, 0, 200)), STR_ARG(name));
+                                STR_ARG(name), STR_ARG(str_sub(r->raw_path, 0, PATH_SHOWN)), STR_ARG(name));
     hint(rx, "otlp-path", arena_cstr(r->mem, text));
 }
 

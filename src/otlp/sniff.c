@@ -128,7 +128,7 @@ bool otlp_sniff_protobuf(struct str body, enum otlp_signal *ret)
 bool otlp_sniff_json(struct str body, struct arena scratch, enum otlp_signal *ret)
 {
     struct json j;
-    json_init(&j, body, &scratch);
+    json_init(&j, body.n ? body : S(""), &scratch);
     if (json_next(&j) != J_OBJ)
         return false;
     while (json_next(&j) == J_KEY) {

@@ -19,11 +19,6 @@ static void fail_at(struct wire *w, const uint8_t *at)
     w->p = w->end;
 }
 
-void wire_fail(struct wire *w)
-{
-    fail_at(w, w->p);
-}
-
 /* Ten bytes carry 70 bits: what does not fit into 64 is malformed, not cut. */
 static uint64_t varint(struct wire *w)
 {

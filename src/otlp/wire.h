@@ -25,7 +25,6 @@ struct wire {
 struct wire wire_of(struct str body);
 bool wire_next(struct wire *w);                    /* false at the end and when bad */
 void wire_skip(struct wire *w);
-void wire_fail(struct wire *w);                    /* the decoder itself found nonsense */
 
 uint64_t wire_varint(struct wire *w);
 uint64_t wire_fixed64(struct wire *w);

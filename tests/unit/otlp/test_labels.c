@@ -63,6 +63,36 @@ static void labels(void **state)
     check_forms(OTLP_METRICS, cases, LEN(cases));
 }
 
+/* More attributes than shapes are remembered for; twice, so that the memory is used. */
+static void many_labels(void **state)
+{
+    (void)state;
+    struct arena mem;
+    struct buf json, want;
+    enum { N = 100 };
+    arena_init(&mem, TEST_ARENA);
+    buf_init(&json, ENC_MAX);
+    buf_init(&want, ENC_MAX);
+    buf_str(&json, S("{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"g\",\"gauge\":{\"dataPoints\":["));
+    for (int row = 0; row < 2; row++) {
+        buf_fmt(&json, "%s{\"timeUnixNano\":\"1795447501000000000\",\"asInt\":\"%d\",\"attributes\":[", row ? "," : "", row);
+        buf_fmt(&want, "1s %d __name__=g", row);
+        for (int i = 0; i < N; i++) {
+            buf_fmt(&json, "%s{\"key\":\"a.%03d\",\"value\":{\"intValue\":%d}}", i ? "," : "", i, i + row);
+            buf_fmt(&want, " a_%03d=%d", i, i + row);
+        }
+        buf_str(&json, S("]}"));
+        buf_str(&want, S("\n"));
+    }
+    buf_str(&json, S("]}}]}]}]}"));
+    struct str got = both_forms(OTLP_METRICS, buf_view(&json), &mem);
+    if (!str_eq(got, buf_view(&want)))
+        fail_msg("got:\n" STR_FMT, STR_ARG(got));
+    buf_done(&json);
+    buf_done(&want);
+    arena_done(&mem);
+}
+
 /* A series is its labels: it must not matter what came from where, or in which order. */
 static void same_series(void **state)
 {
@@ -91,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels),
+        cmocka_unit_test(many_labels),
         cmocka_unit_test(same_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

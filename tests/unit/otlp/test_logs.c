@@ -80,6 +80,11 @@ static const struct form_case json_only[] = {
       "\"observedTimeUnixNano\":\"1795447501000000000\",\"body\":null,\"attributes\":null,\"severityNumber\":null,\"traceId\":null,\"new\":[[]],"
       "\"severityText\":null}]}]}],\"resourceLogs2\":0}",
       "1s #observed_ns=i:1795447501000000000\n" },
+    { "unknown names at every level, an infinity inside, base64 of all kinds",
+      "{\"resourceLogs\":[{\"x\":1,\"resource\":{\"x\":1,\"attributes\":[{\"x\":1,\"key\":\"r\",\"value\":{\"x\":1,\"intValue\":2}}]},\"scopeLogs\":[{\"x\":1,"
+      "\"scope\":{\"x\":1,\"name\":\"n\"},\"logRecords\":[{\"x\":1," AT ",\"body\":{\"arrayValue\":{\"x\":1,\"values\":[{\"x\":1,\"doubleValue\":\"Infinity\"},null,"
+      "{\"bytesValue\":\"aZ09+/==\"},{\"intValue\":1,\"x\":2},{\"intValue\":null},{\"kvlistValue\":{\"values\":[{\"x\":1,\"key\":\"k\"}]}}]}}}]}]}]}",
+      "1s #body=j:[\"+Inf\",null,\"aZ09+w==\",1,null,{\"k\":null}] #scope_name=n res:r=i:2\n" },
     { "a member's value before its key, an unknown enumeration",
       "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{" AT ",\"severityNumber\":\"SEVERITY_NUMBER_NEW\",\"attributes\":[{\"value\":{\"kvlistValue\":"
       "{\"values\":[{\"value\":{\"intValue\":3},\"key\":\"k\"}]}},\"key\":\"m\"}]}]}]}]}",

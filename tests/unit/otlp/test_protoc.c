@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 
-enum { PATH_BYTES = 1024, FILE_MAX = 1 << 16 };
+enum { FILE_MAX = 1 << 16 };
 
 static const struct {
     const char *name, *want;
@@ -16,10 +16,10 @@ static const struct {
       "62s NaN __name__=g_ratio job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
       "61s -2.5 __name__=u job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
       "62s 1 __name__=target_info job=ns/claude-code team=core\n"
-      "rejected 5: 1 data points of kind histogram (not supported yet); 2 data points of kind exponential histogram (not supported yet); "
-      "1 data points of kind summary (not supported yet); 1 data points without a value\n" },
+      "rejected 5: 1 data point of kind histogram (not supported yet); 2 data points of kind exponential histogram (not supported yet); "
+      "1 data point of kind summary (not supported yet); 1 data point without a value\n" },
     [OTLP_LOGS] = { "logs",
-      "1s #body=j:{\"a\":[-1,1e21,\"\\\"\\\\\\n\\u0001\u00e4\",\"AP8=\",null,null],\"b\":null} #dropped_attributes=i:2 #event_name=ev #flags=i:257 "
+      "1s #body=j:{\"a\":[-1,1000000000000000000000,\"\\\"\\\\\\n\\u0001\u00e4\",\"AP8=\",null,null],\"b\":null} #dropped_attributes=i:2 #event_name=ev #flags=i:257 "
       "#observed_ns=i:1795447501000000001 #scope_name=sc #severity_number=i:13 #severity_text=Warn #span_id=6bff89f44270f4c4 "
       "#trace_id=283de5e0c8f3d65bb02f3f6d5b947986 @dbl=d:3 @inf=d:+Inf @list=j:[true,{\"k\":\"\"}] @neg=i:-5 @raw=x:AQIDBA== "
       "@text=Gr\u00fc\u00dfe \U0001f600 res:n=i:7 res:service.name=claude-code scope:z=b:false\n" },
@@ -36,11 +36,10 @@ static const struct {
 /* This file's name as the compiler was given it leads there from the build folder. */
 static struct str read_beside(const char *name, const char *ending, struct arena *mem)
 {
-    char path[PATH_BYTES];
     struct str here = str_c(__FILE__);
     struct buf b;
     here.n -= S("test_protoc.c").n;
-    snprintf(path, sizeof path, STR_FMT "protoc/%s.%s", STR_ARG(here), name, ending);
+    const char *path = arena_cstr(mem, arena_fmt(mem, STR_FMT "protoc/%s.%s", STR_ARG(here), name, ending));
     buf_init(&b, FILE_MAX);
     assert_int_equal(file_read(path, FILE_MAX, &b, NULL), OK);
     struct str s = arena_str(mem, buf_view(&b));

@@ -11,9 +11,9 @@
 #include "base/zip.h"
 #include "otlp/sniff.h"
 
-enum { PATH_BYTES = 1024, FILES_MAX = 64, BODY_MAX = 1 << 20, TALLY_MAX = 64 };
+enum { FILES_MAX = 64, BODY_MAX = 1 << 20, TALLY_MAX = 64 };
 
-static char fixtures[PATH_BYTES];
+static struct str fixtures;
 
 /* ---- sums of one folder ------------------------------------------------------------------ */
 
@@ -182,10 +182,9 @@ static void check_body(struct str name, struct str body, bool json, struct sums 
 
 static void check_file(const char *folder, const char *file, struct sums *s, struct arena *mem)
 {
-    char path[PATH_BYTES];
+    const char *path = arena_cstr(mem, arena_fmt(mem, STR_FMT "/%s/%s", STR_ARG(fixtures), folder, file));
     struct str name = str_c(file);
     struct buf raw, plain;
-    snprintf(path, sizeof path, "%s/%s/%s", fixtures, folder, file);
     buf_init(&raw, BODY_MAX);
     buf_init(&plain, BODY_MAX);
     assert_int_equal(file_read(path, BODY_MAX, &raw, NULL), OK);
@@ -207,10 +206,9 @@ static int by_name(const void *a, const void *b)
 /* All bodies of a folder, in order. */
 static void sum_folder(const char *folder, struct sums *s, struct arena *mem)
 {
-    char path[PATH_BYTES], files[FILES_MAX][64];
+    char files[FILES_MAX][64];
     size_t n = 0;
-    snprintf(path, sizeof path, "%s/%s", fixtures, folder);
-    DIR *d = opendir(path);
+    DIR *d = opendir(arena_cstr(mem, arena_fmt(mem, STR_FMT "/%s", STR_ARG(fixtures), folder)));
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));) {
         struct str name = str_c(e->d_name);
@@ -316,13 +314,12 @@ static void recordings(void **state)
     struct arena mem, text;
     struct buf truth;
     struct json j;
-    char path[PATH_BYTES];
     unsigned folders = 0;
     static struct sums s;
     arena_init(&mem, (size_t)512 << 20);
     arena_init(&text, TEST_ARENA);
     buf_init(&truth, BODY_MAX);
-    snprintf(path, sizeof path, "%s/truth.json", fixtures);
+    const char *path = arena_cstr(&text, arena_fmt(&text, STR_FMT "/truth.json", STR_ARG(fixtures)));
     assert_int_equal(file_read(path, BODY_MAX, &truth, NULL), OK);
     json_init(&j, buf_view(&truth), &text);
     assert_int_equal(json_next(&j), J_OBJ);
@@ -346,11 +343,11 @@ static void recordings(void **state)
 int main(int argc, char **argv)
 {
     /* This file's name as the compiler was given it leads there from the build folder. */
+    static char path[4096] = __FILE__;
     struct str here = str_c(__FILE__);
-    if (argc > 1)
-        snprintf(fixtures, sizeof fixtures, "%s", argv[1]);
-    else
-        snprintf(fixtures, sizeof fixtures, STR_FMT "../../fixtures", STR_ARG(str_sub(here, 0, here.n - S("test_recordings.c").n)));
+    size_t n = here.n - S("test_recordings.c").n;
+    snprintf(path + n, sizeof path - n, "../../fixtures");
+    fixtures = str_c(argc > 1 ? argv[1] : path);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recordings),
     };

@@ -67,9 +67,11 @@ static void names_in_json(void **state)
     arena_init(&mem, TEST_ARENA);
     assert_int_equal(decode(OTLP_TRACES, true,
                             S("{\"resource_spans\":[{\"scope_spans\":[{\"spans\":[{\"kind\":\"SPAN_KIND_CLIENT\",\"parent_span_id\":\"01\","
-                              "\"start_time_unix_nano\":1795447501000000000,\"status\":{\"code\":\"STATUS_CODE_ERROR\"}}]}]}]}"),
+                              "\"start_time_unix_nano\":1795447501000000000,\"status\":{\"x\":0,\"code\":\"STATUS_CODE_ERROR\"},\"x\":0,\"events\":[null,"
+                              "{\"x\":0,\"dropped_attributes_count\":\"2\"}],\"links\":[{\"x\":0,\"span_id\":\"02\"}],\"dropped_links_count\":1}]}]}]}"),
                             &mem, &b, NULL), OK);
-    assert_string_equal(arena_cstr(&mem, dump(&b, &mem)), "1s #kind=i:3 #parent_span_id=01 #status_code=i:2\n");
+    assert_string_equal(arena_cstr(&mem, dump(&b, &mem)), "1s #dropped_links=i:1 #events=j:[{\"dropped_attributes\":2}] #kind=i:3 #links=j:[{\"span_id\":\"02\"}] "
+                                                     "#parent_span_id=01 #status_code=i:2\n");
     batch_done(&b);
     arena_done(&mem);
 }
