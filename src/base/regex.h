@@ -3,7 +3,7 @@
  *
  * Owner:    regex_new() gives one object, regex_free() ends it (NULL is fine).
  * Threads:  immutable after regex_new; any thread may match.
- * Errors:   E_SYNTAX with RE2's text; E_LIMIT for patterns too long or too large.
+ * Errors:   E_SYNTAX in Go's words; E_LIMIT for patterns too long or too large.
  */
 #pragma once
 #include "base/str.h"

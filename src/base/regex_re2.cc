@@ -2,7 +2,8 @@
  *
  * Options are fixed here once. RE2's syntax is Go's, but for one thing that newer
  * Go has and RE2's packaged versions lack: (?<name>...) is rewritten to
- * (?P<name>...) before compiling.
+ * (?P<name>...) before compiling. Errors have Go's wording, which is what users
+ * of Prometheus and Loki know.
  */
 extern "C" {
 #include "base/regex.h"
@@ -74,6 +75,41 @@ RE2::Options Fixed()
     return o;
 }
 
+/* Go's name for what is wrong. */
+const char *Reason(RE2::ErrorCode code)
+{
+    switch (code) {
+    case RE2::ErrorBadEscape:
+        return "invalid escape sequence";
+    case RE2::ErrorBadCharClass:
+        return "invalid character class";
+    case RE2::ErrorBadCharRange:
+        return "invalid character class range";
+    case RE2::ErrorMissingBracket:
+        return "missing closing ]";
+    case RE2::ErrorMissingParen:
+        return "missing closing )";
+    case RE2::ErrorUnexpectedParen:
+        return "unexpected )";
+    case RE2::ErrorTrailingBackslash:
+        return "trailing backslash at end of expression";
+    case RE2::ErrorRepeatArgument:
+        return "missing argument to repetition operator";
+    case RE2::ErrorRepeatSize:
+        return "invalid repeat count";
+    case RE2::ErrorRepeatOp:
+        return "invalid nested repetition operator";
+    case RE2::ErrorBadPerlOp:
+        return "invalid or unsupported Perl syntax";
+    case RE2::ErrorBadUTF8:
+        return "invalid UTF-8";
+    case RE2::ErrorBadNamedCapture:
+        return "invalid named capture";
+    default:
+        return "expression too large";
+    }
+}
+
 re2::StringPiece Piece(struct str s)
 {
     return re2::StringPiece(s.p ? s.p : "", s.n);
@@ -100,7 +136,7 @@ extern "C" enum err regex_new(struct str pattern, enum regex_mode mode, struct r
     auto *r = new regex(WithGoNames(Piece(pattern).as_string()), mode);
     if (!r->re.ok()) {
         enum err e = r->re.error_code() == RE2::ErrorPatternTooLarge ? E_LIMIT : E_SYNTAX;
-        fault_set(f, e, 0, "%s", r->re.error().c_str());
+        fault_set(f, e, 0, "error parsing regexp: %s: `%s`", Reason(r->re.error_code()), r->re.error_arg().c_str());
         delete r;
         return e;
     }
