@@ -70,12 +70,11 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
         int len = snprintf(text, sizeof(text), "%d", HTTP_RETRY_AFTER_S);
         http_reply_header(&c->req, S("retry-after"), (struct str){ text, (size_t)len });
     }
-    if (c->route && c->route->flags & ROUTE_INGEST && c->table->on_error) {
+    /* Either may be the end of the call, when this is not its loop's thread. */
+    if (c->route && c->route->flags & ROUTE_INGEST && c->table->on_error)
         c->table->on_error(&c->req, status, str_c(why));
-        CHECK(c->replied);
-    } else {
+    else
         http_reply_error(&c->req, status, "%s", why);
-    }
 }
 
 bool call_charge(struct call *c, size_t total)
@@ -211,9 +210,10 @@ static void handle(struct call *c)
         c->route->handle(&c->req);
 }
 
+/* Decoding a large body would keep a loop's other connections waiting, whatever its route says. */
 static bool needs_pool(struct call *c)
 {
-    if (c->route->flags & ROUTE_POOL)
+    if (c->route->flags & ROUTE_POOL || c->body.n > HTTP_LOOP_BODY_MAX)
         return true;
     if (!c->gzip)
         return false;
@@ -239,17 +239,6 @@ void call_run(struct call *c)
         c->inside = false;
 }
 
-static void job_handle(struct loop_job *j)
-{
-    struct call *c = (struct call *)(void *)((char *)j - offsetof(struct call, job));
-    c->inside = true;
-    handle(c);
-    if (c->ready)
-        c->answered(c);
-    else
-        c->inside = false;
-}
-
 void call_pooled(struct pool_item *i)
 {
     struct call *c = (struct call *)(void *)((char *)i - offsetof(struct call, item));
@@ -261,15 +250,8 @@ void call_pooled(struct pool_item *i)
         http_reply_error(&c->req, 503, "the client has left");
         return;
     }
-    if (c->gzip && !body_decode(c))
-        return;
-    if (c->route->flags & ROUTE_POOL) {
+    if (!c->gzip || body_decode(c))
         handle(c);
-        return;
-    }
-    c->job.run = job_handle;
-    if (!loop_post(c->home->loop, &c->job))
-        call_free(c);
 }
 
 static void job_answered(struct loop_job *j)

@@ -6,8 +6,9 @@
  *
  * Owner:    the request and its arena live until the reply is sent; handlers
  *           must not touch them after replying.
- * Threads:  handlers of ROUTE_LOOP run on an I/O loop and must not block;
- *           ROUTE_POOL handlers run on a pool thread. http_reply* and
+ * Threads:  handlers of ROUTE_LOOP run on an I/O loop (those of a large body on a
+ *           pool thread) and must not block; ROUTE_POOL handlers run on a pool
+ *           thread, and may compute but should not wait. http_reply* and
  *           http_stream_* may be called from any thread.
  * Limits:   http/limits.h names them all.
  * Spec:     RFC 9110, 9112 (strict: no bare LF, no obs-fold, not both lengths).

@@ -32,7 +32,8 @@ enum {
     HTTP_READ_BYTES = 64 << 10,
     HTTP_AHEAD_MAX = 64 << 10,                     /* pipelined bytes kept while a request is being answered */
     HTTP_ZIP_MIN = 1 << 10,                        /* smaller replies are not worth compressing */
-    HTTP_UNZIP_INLINE_MAX = 256 << 10,             /* more than this is inflated on the pool: 1 ms of an I/O loop */
+    HTTP_LOOP_BODY_MAX = 1 << 20,                  /* larger bodies are handled on the pool: 2 ms of an I/O loop */
+    HTTP_UNZIP_INLINE_MAX = 256 << 10,             /* and so are those that unpack to more than this */
     HTTP_STREAM_BACKLOG_MAX = 256 << 10,           /* waiting for one slow client; then it is cut */
 
     /* A request's arena is address space until it is touched. Handlers that
