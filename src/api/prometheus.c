@@ -39,7 +39,7 @@ static void write_points(struct jw *w, const struct pointset *set, uint64_t limi
         jw_key(w, S("values"));
         jw_arr(w);
         for (size_t k = 0; k < p->n; k++)
-            write_scalar(w, p->t[k], p->v[k]);
+            write_scalar(w, p->t[k], p->v[k], NUMBERS_PROMETHEUS);
         jw_arr_end(w);
         jw_obj_end(w);
     }
@@ -56,7 +56,7 @@ static void write_instant(struct jw *w, const struct promql_result *res, uint64_
     jw_key(w, S("result"));
     switch (res->type) {
     case T_SCALAR:
-        write_scalar(w, res->steps.start_ms, res->scalar);
+        write_scalar(w, res->steps.start_ms, res->scalar, NUMBERS_PROMETHEUS);
         break;
     case T_STRING:
         jw_arr(w);
@@ -68,7 +68,7 @@ static void write_instant(struct jw *w, const struct promql_result *res, uint64_
         write_points(w, &res->points, limit);
         break;
     default:
-        write_vector(w, res->steps, &res->vec, limit);
+        write_vector(w, res->steps, &res->vec, limit, NUMBERS_PROMETHEUS);
     }
 }
 
@@ -88,7 +88,7 @@ static void answer(struct http_req *r, struct query_ctx *q, const struct promql_
     if (range) {
         jw_kv_str(&p.w, S("resultType"), S("matrix"));
         jw_key(&p.w, S("result"));
-        write_matrix(&p.w, res->steps, &res->vec, limit);
+        write_matrix(&p.w, res->steps, &res->vec, limit, NUMBERS_PROMETHEUS);
     } else {
         write_instant(&p.w, res, limit);
     }

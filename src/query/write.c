@@ -1,6 +1,10 @@
 /* query/write.c -- vectors and matrices as JSON. */
 #include "query/write.h"
 
+#include <math.h>
+
+#include "base/num.h"
+
 void write_time(struct jw *w, int64_t ms)
 {
     char text[32];
@@ -33,15 +37,22 @@ void write_labels(struct jw *w, struct labels l)
     jw_obj_end(w);
 }
 
-void write_scalar(struct jw *w, int64_t ms, double v)
+void write_scalar(struct jw *w, int64_t ms, double v, enum number_text how)
 {
+    static const double small = 1e-6, large = 1e21;
+    double size = fabs(v);
     jw_arr(w);
     write_time(w, ms);
-    jw_num_str(w, v);
+    if (how == NUMBERS_PROMETHEUS && isfinite(v) && v != 0 && (size < small || size >= large)) {
+        char text[32];
+        jw_str(w, (struct str){ text, num_fmt_g64(text, v) });
+    } else {
+        jw_num_str(w, v);
+    }
     jw_arr_end(w);
 }
 
-void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t limit)
+void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how)
 {
     uint64_t shown = 0;
     jw_arr(w);
@@ -54,13 +65,13 @@ void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t l
         jw_key(w, S("metric"));
         write_labels(w, v->at[i].labels);
         jw_key(w, S("value"));
-        write_scalar(w, st.start_ms, x);
+        write_scalar(w, st.start_ms, x, how);
         jw_obj_end(w);
     }
     jw_arr_end(w);
 }
 
-void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t limit)
+void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how)
 {
     uint64_t shown = 0;
     jw_arr(w);
@@ -76,7 +87,7 @@ void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t l
         jw_arr(w);
         for (uint32_t k = 0; k < s->n; k++)
             if (!value_is_absent(s->v[k]))
-                write_scalar(w, steps_at(st, s->from + k), s->v[k]);
+                write_scalar(w, steps_at(st, s->from + k), s->v[k], how);
         jw_arr_end(w);
         jw_obj_end(w);
     }

@@ -6,11 +6,14 @@
 #include "base/jw.h"
 #include "query/vec.h"
 
+/* Prometheus writes very small and very large numbers with an exponent, Loki never does. */
+enum number_text { NUMBERS_PROMETHEUS, NUMBERS_LOKI };
+
 /* Unix seconds with up to three decimals, as Prometheus writes times. */
 void write_time(struct jw *w, int64_t ms);
 void write_labels(struct jw *w, struct labels l);
 /* [[labels, [t, "v"]], ...]: the value of `result` for an instant query; `limit` 0 is all. */
-void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t limit);
-void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t limit);
+void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how);
+void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how);
 /* [t, "v"] */
-void write_scalar(struct jw *w, int64_t ms, double v);
+void write_scalar(struct jw *w, int64_t ms, double v, enum number_text how);

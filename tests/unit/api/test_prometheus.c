@@ -1,0 +1,189 @@
+/* tests/unit/api/test_prometheus.c -- Prometheus's endpoints over an in-memory source:
+ * one row is a request and its answer, word for word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "../../support/fakehttp.h"
+#include "../../support/memsource.h"
+#include "api/api.h"
+
+static const int64_t now_ns = 1000 * NS_PER_S;
+
+static int64_t fixed(void *arg)
+{
+    (void)arg;
+    return now_ns;
+}
+
+static const struct clock stopped = { fixed, fixed, NULL };
+static struct memsource *src;
+static struct api api;
+
+static int setup(void **state)
+{
+    (void)state;
+    src = memsource_new();
+    for (int64_t t = 0; t <= 1000; t += 10) {
+        memsource_sample(src, t * NS_PER_S, 1, (const char *[]){ "__name__", "up", "job", "a", NULL });
+        memsource_sample(src, t * NS_PER_S, (double)t, (const char *[]){ "__name__", "n_total", "job", "b", NULL });
+    }
+    memsource_sample(src, 500 * NS_PER_S, 2, (const char *[]){ "__name__", "odd.name", "service.name", "\xc3\xa9", NULL });
+    memsource_meta(src, "up", METRIC_GAUGE, "", "Is it up?");
+    memsource_meta(src, "n_total", METRIC_COUNTER, "things", "How \"many\".");
+    api = (struct api){
+        .src = memsource_source(src), .clock = &stopped, .version = S("0.1.0"),
+        .limits = { .series_max = 1000, .samples_max = 100000, .points_max = 11000 },
+    };
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    memsource_free(src);
+    return 0;
+}
+
+#define OK_(data) "{\"status\":\"success\",\"data\":" data "}"
+#define VECTOR(result) OK_("{\"resultType\":\"vector\",\"result\":" result "}")
+#define BAD(text) "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"" text "\"}"
+#define EXEC(text) "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"" text "\"}"
+#define Q "/api/v1/query?query="
+#define R "/api/v1/query_range?query="
+#define UP "{\"__name__\":\"up\",\"job\":\"a\"}"
+
+static const struct {
+    enum http_method method;
+    const char *target, *form;
+    int status;
+    const char *body;
+} rows[] = {
+    /* query */
+    { HTTP_GET, Q "1%2B1&time=4", "", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
+    { HTTP_POST, "/api/v1/query", "query=1%2B1&time=4", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
+    { HTTP_POST, Q "vector(1)&time=4", "{}", 200, VECTOR("[{\"metric\":{},\"value\":[4,\"1\"]}]") },
+    { HTTP_GET, Q "up", "", 200, VECTOR("[{\"metric\":" UP ",\"value\":[1000,\"1\"]}]") },
+    { HTTP_GET, Q "up&time=1970-01-01T00:01:00.5Z", "", 200, VECTOR("[{\"metric\":" UP ",\"value\":[60.5,\"1\"]}]") },
+    { HTTP_GET, Q "up[20s]&time=35", "", 200,
+      OK_("{\"resultType\":\"matrix\",\"result\":[{\"metric\":" UP ",\"values\":[[20,\"1\"],[30,\"1\"]]}]}") },
+    { HTTP_GET, Q "%22a%5C%22b%22&time=1", "", 200, OK_("{\"resultType\":\"string\",\"result\":[1,\"a\\\"b\"]}") },
+    { HTTP_GET, Q "1e-7&time=1", "", 200, OK_("{\"resultType\":\"scalar\",\"result\":[1,\"1e-07\"]}") },
+    { HTTP_GET, Q "nothing", "", 200, VECTOR("[]") },
+    { HTTP_GET, Q "up&time=1000&lookback_delta=5m&timeout=10s&stats=all&limit=0", "", 200,
+      VECTOR("[{\"metric\":" UP ",\"value\":[1000,\"1\"]}]") },
+    { HTTP_GET, Q "up&time=1009&lookback_delta=5", "", 200, VECTOR("[]") },
+    { HTTP_GET, Q "%7B__name__!=%22%22%7D&limit=1&time=1000", "", 200,
+      "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"n_total\","
+      "\"job\":\"b\"},\"value\":[1000,\"1000\"]}]},\"warnings\":[\"results truncated due to limit\"]}" },
+    { HTTP_GET, Q "rate(up[1m])&time=100", "", 200,
+      "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"job\":\"a\"},\"value\":"
+      "[100,\"0\"]}]},\"infos\":[\"PromQL info: metric might not be a counter, name does not end in "
+      "_total/_sum/_count/_bucket: \\\"up\\\" (1:6)\"]}" },
+    { HTTP_GET, "/api/v1/query", "", 400, BAD("invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input") },
+    { HTTP_GET, Q "up%7B", "", 400, BAD("invalid parameter \\\"query\\\": 1:4: parse error: unexpected end of input inside braces") },
+    { HTTP_GET, Q "up&time=x", "", 400,
+      BAD("invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"x\\\" to a valid timestamp") },
+    { HTTP_GET, Q "up&timeout=abc", "", 400, BAD("invalid parameter \\\"timeout\\\": cannot parse \\\"abc\\\" to a valid duration") },
+    { HTTP_GET, Q "up&lookback_delta=zz", "", 400, BAD("error parsing lookback delta duration: cannot parse \\\"zz\\\" to a valid duration") },
+    { HTTP_GET, Q "up&limit=-1", "", 400, BAD("invalid parameter \\\"limit\\\": limit must be non-negative") },
+    { HTTP_GET, Q "-%7Bjob=~%22a%7Cb%22%7D%20or%20topk(NaN,up)", "", 422, EXEC("Parameter value is NaN") },
+    { HTTP_PUT, Q "1", "", 405, "" },
+    { HTTP_GET, "/api/v1/nope", "", 404, "" },
+
+    /* query_range */
+    { HTTP_GET, R "up%2B0&start=980&end=1000&step=10", "", 200,
+      OK_("{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"job\":\"a\"},\"values\":[[980,\"1\"],[990,\"1\"],[1000,\"1\"]]}]}") },
+    { HTTP_GET, R "time()&start=1.5&end=4&step=2.5", "", 200,
+      OK_("{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[1.5,\"1.5\"],[4,\"4\"]]}]}") },
+    { HTTP_GET, R "1&start=0&end=60&step=1m", "", 200,
+      OK_("{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"1\"],[60,\"1\"]]}]}") },
+    { HTTP_GET, R "1&start=0&end=60", "", 400, BAD("invalid parameter \\\"step\\\": cannot parse \\\"\\\" to a valid duration") },
+    { HTTP_GET, R "1&start=0&end=60&step=0", "", 400,
+      BAD("invalid parameter \\\"step\\\": zero or negative query resolution step widths are not accepted. Try a positive integer") },
+    { HTTP_GET, R "1&start=9&end=6&step=1", "", 400, BAD("invalid parameter \\\"end\\\": end timestamp must not be before start time") },
+    { HTTP_GET, R "1&end=6&step=1", "", 400, BAD("invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp") },
+    { HTTP_GET, R "1&start=0&end=11001&step=1", "", 400,
+      BAD("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)") },
+    { HTTP_GET, R "up[5m]&start=0&end=1&step=1", "", 400,
+      BAD("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector") },
+
+    /* labels, values, series */
+    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"job\",\"service.name\"]") },
+    { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"job\"]") },
+    { HTTP_GET, "/api/v1/labels?limit=1", "", 200,
+      "{\"status\":\"success\",\"data\":[\"__name__\"],\"warnings\":[\"results truncated due to limit\"]}" },
+    { HTTP_GET, "/api/v1/labels?match[]={", "", 400, BAD("1:2: parse error: unexpected end of input inside braces") },
+    { HTTP_GET, "/api/v1/labels?start=x", "", 400,
+      BAD("invalid parameter \\\"start\\\": invalid time value for 'start': cannot parse \\\"x\\\" to a valid timestamp") },
+    { HTTP_GET, "/api/v1/label/job/values", "", 200, OK_("[\"a\",\"b\"]") },
+    { HTTP_GET, "/api/v1/label/__name__/values?match[]={job=\"a\"}", "", 200, OK_("[\"up\"]") },
+    { HTTP_GET, "/api/v1/label/U__service_2e_name/values", "", 200, OK_("[\"\xc3\xa9\"]") },
+    { HTTP_GET, "/api/v1/label/service.name/values?start=499&end=501", "", 200, OK_("[\"\xc3\xa9\"]") },
+    { HTTP_GET, "/api/v1/label/service.name/values?start=501", "", 200, OK_("[]") },
+    { HTTP_GET, "/api/v1/label/none/values", "", 200, OK_("[]") },
+    { HTTP_POST, "/api/v1/label/job/values", "", 405, "" },
+    { HTTP_GET, "/api/v1/series?match[]=up&match[]={job=\"b\"}&match[]=up", "", 200,
+      OK_("[{\"__name__\":\"n_total\",\"job\":\"b\"}," UP "]") },
+    { HTTP_GET, "/api/v1/series", "", 400, BAD("no match[] parameter provided") },
+    { HTTP_GET, "/api/v1/series?match[]={}", "", 400,
+      BAD("invalid parameter \\\"match[]\\\": match[] must contain at least one non-empty matcher") },
+
+    /* metadata and status */
+    { HTTP_GET, "/api/v1/metadata", "", 200,
+      OK_("{\"n_total\":[{\"type\":\"counter\",\"help\":\"How \\\"many\\\".\",\"unit\":\"things\"}],"
+          "\"up\":[{\"type\":\"gauge\",\"help\":\"Is it up?\",\"unit\":\"\"}]}") },
+    { HTTP_GET, "/api/v1/metadata?metric=up", "", 200, OK_("{\"up\":[{\"type\":\"gauge\",\"help\":\"Is it up?\",\"unit\":\"\"}]}") },
+    { HTTP_GET, "/api/v1/metadata?limit=0", "", 200, OK_("{}") },
+    { HTTP_GET, "/api/v1/metadata?limit=x", "", 400, BAD("limit must be a number") },
+    { HTTP_GET, "/api/v1/targets", "", 200, OK_("{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}") },
+    { HTTP_GET, "/api/v1/status/buildinfo", "", 200,
+      OK_("{\"version\":\"3.14.0+ccmon.0.1.0\",\"revision\":\"0.1.0\",\"branch\":\"ccmon\",\"buildUser\":\"\","
+          "\"buildDate\":\"\",\"goVersion\":\"\"}") },
+    { HTTP_POST, "/api/v1/status/buildinfo", "", 405, "" },
+    { HTTP_GET, "/-/healthy", "", 200, "ccmon is Healthy.\n" },
+    { HTTP_GET, "/-/ready", "", 200, "ccmon is Ready.\n" },
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct fake_reply reply;
+        fake_http(routes_prometheus, &api, rows[i].method, str_c(rows[i].target), str_c(rows[i].form), &reply);
+        if (reply.status != rows[i].status || !str_eq(buf_view(&reply.body), str_c(rows[i].body))) {
+            printf("row %zu: %s %s\n  got  %d " STR_FMT "\n  want %d %s\n", i, rows[i].target, rows[i].form, reply.status,
+                   STR_ARG(buf_view(&reply.body)), rows[i].status, rows[i].body);
+            fail();
+        }
+        buf_done(&reply.body);
+    }
+}
+
+/* A deadline that has passed, and limits of a query. */
+static void test_limits(void **state)
+{
+    (void)state;
+    struct api tight = api;
+    struct fake_reply reply;
+    tight.limits.samples_max = 10;
+    fake_http(routes_prometheus, &tight, HTTP_GET, S(Q "up[1000s]"), S(""), &reply);
+    assert_int_equal(reply.status, 422);
+    assert_true(str_eq(buf_view(&reply.body), S(EXEC("query processing would load too many samples into memory in expression evaluation"))));
+    buf_done(&reply.body);
+    fake_http(routes_prometheus, &api, HTTP_GET, S(Q "up&timeout=-1s"), S(""), &reply);
+    assert_int_equal(reply.status, 400);
+    buf_done(&reply.body);
+    fake_http(routes_prometheus, &api, HTTP_GET, S(Q "up&timeout=-1"), S(""), &reply);
+    assert_int_equal(reply.status, 503);
+    buf_done(&reply.body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_limits) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
