@@ -230,11 +230,6 @@ static void get_root(struct http_req *r)
                              "or application/json. The pages are on another port");
 }
 
-static void get_other(struct http_req *r)
-{
-    http_reply_error(r, 404, "nothing is here: this port receives OTLP/HTTP, POST /v1/metrics, /v1/logs or /v1/traces");
-}
-
 const struct http_route routes_otlp[] = {
     { HTTP_POST, "**/v1/metrics", post_metrics, ROUTE_LOOP | ROUTE_INGEST, "OTLP/HTTP metrics, protobuf or JSON, under any base path" },
     { HTTP_POST, "**/v1/logs", post_logs, ROUTE_LOOP | ROUTE_INGEST, "OTLP/HTTP logs, likewise" },
@@ -245,7 +240,6 @@ const struct http_route routes_otlp[] = {
 const struct http_route routes_otlp_any[] = {
     { HTTP_POST, "**", post_any, ROUTE_LOOP | ROUTE_INGEST, "OTLP/HTTP at any other path, told apart by its content" },
     { HTTP_GET, "/", get_root, ROUTE_LOOP, "says what this port is for" },
-    { HTTP_GET, "**", get_other, ROUTE_LOOP, "404 with the same words" },
     { 0 },
 };
 
