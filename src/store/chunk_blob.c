@@ -153,8 +153,7 @@ enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t what,
     return OK;
 }
 
-/* Is there room for the worst that `raw` bytes of payload and `rows` rows can need? */
-static bool room_for(const struct arena *mem, size_t raw, uint32_t rows)
+bool blob_room(const struct arena *mem, size_t raw, uint32_t rows)
 {
     size_t need = raw * BYTE_COST + ((size_t)rows + 1) * ROW_COST + BASE_COST;
     return need < (size_t)(mem->end - mem->pos);
@@ -212,7 +211,7 @@ enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *
     enum err e = blob_check(blob, what, &b, f);
     if (e)
         return e;
-    if (!room_for(mem, b.raw, rows))
+    if (!blob_room(mem, b.raw, rows))
         return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", what);
 
     uint8_t *out = arena_alloc(mem, b.raw + 1, 8);

@@ -53,6 +53,8 @@ MUST enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t 
                         struct str *ret, struct fault *f);
 /* Checks a blob that is never compressed; the cursor points into it. */
 MUST enum err blob_view(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f);
+/* Is there room for the worst that `raw` bytes of payload and `rows` values can need? */
+bool blob_room(const struct arena *mem, size_t raw, uint32_t rows);
 /* Checks and inflates. The payload is in mem, which then has room for everything
  * that decoding `rows` rows of it may need (E_LIMIT otherwise). */
 MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, enum chunk_enc *ret_enc,

@@ -190,7 +190,9 @@ static void rd_col(struct rd *r, uint32_t rows, struct arena *mem, struct chunk_
         c->min = rd_f64(r);
         c->max = rd_f64(r);
     }
-    if (flags & COL_LISTED) {
+    if (flags & COL_LISTED && !blob_room(mem, 0, NAMES_MAX))
+        r->bad = true;
+    if (flags & COL_LISTED && !r->bad) {
         struct value *v = arena_new(mem, struct value, (size_t)distinct);
         rd_values(r, v, (size_t)distinct, mem);
         c->values = v;
@@ -229,8 +231,7 @@ enum err chunk_summary_read(struct str blob, struct arena *mem, struct chunk_sum
 {
     struct rd r;
     enum chunk_enc enc;
-    /* Every column may list its values: room for those of all of them. */
-    enum err e = blob_open(blob, BLOB_SUMMARY, CHUNK_COLUMNS * NAMES_MAX, mem, &enc, &r, f);
+    enum err e = blob_open(blob, BLOB_SUMMARY, CHUNK_COLUMNS, mem, &enc, &r, f);
     if (e)
         return e;
     struct chunk_summary s = { 0 };

@@ -20,7 +20,7 @@
 #include "store/catalog.h"
 #include "store/chunk.h"
 
-enum { PART_OPEN_MAX = 32 };                       /* SQLite files open at a time, readers' included */
+enum { PART_OPEN_MAX = 32 };                       /* SQLite files open at a time, readers' included; exceeded only by threads at work */
 
 struct part_set;
 struct part;
@@ -31,10 +31,14 @@ struct part_opts {
     const struct clock *clock;
     const struct file_ops *ops;
     uint32_t open_max;                             /* 0: PART_OPEN_MAX */
+    /* Told once of each file that was found damaged and set aside. May be NULL. */
+    void (*report)(void *arg, const struct fault *f);
+    void *report_arg;
 };
 
-/* Opens no partition unless the catalogue is new, a flush was cut short, or a file is
- * not listed; those are read and the list put right. */
+/* Makes DATA/part. Opens no partition unless the catalogue is new, a flush was cut short,
+ * or a file is not listed; those are read and the list put right. A damaged one goes to
+ * DATA/quarantine, and one that a newer ccmon wrote ends the start. */
 MUST enum err part_set_open(const struct part_opts *o, struct part_set **ret, struct fault *f);
 void part_set_close(struct part_set *s);           /* closed files are left without -wal */
 
@@ -80,7 +84,7 @@ MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct p
 /* Retention: gone from new views at once, unlinked when no view names it. */
 MUST enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f);
 MUST enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f);
-/* Moves a damaged file to DATA/quarantine and forgets it. */
+/* Moves a damaged partition to DATA/quarantine and forgets it; views that name it get errors. */
 MUST enum err part_quarantine(struct part_set *s, int64_t from_ns, struct fault *f);
 /* Closes partitions that are older than two days and were not written for an hour
  * (WAL off, opened immutable from then on). Call it every few minutes. */

@@ -1,0 +1,353 @@
+/* store/part_flush.c -- what the flusher does to partitions: write, close, drop.
+ *
+ *     part_flush_begin   catalogue: writing            one sync
+ *     part_write         content file, then main file  one transaction each
+ *     part_flush_end     catalogue: as written; a new view
+ *
+ * States of a partition's files, and who changes them:
+ *
+ *            part_write, first time              part_tick: old and quiet
+ *     none ------------------------> open (WAL) --------------------------> closed
+ *                                        ^                                     |
+ *                                        +------ part_write: a late row -------+
+ *     open or closed -- part_drop --> gone (renamed, closed) -- last view --> none
+ *
+ * A change of state happens under pool_exclude(), and the order is such that a crash
+ * between two steps errs towards "open": an open partition may be in either journal
+ * mode, a closed one must not be in WAL mode.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/part_int.h"
+
+enum { OPEN_DAYS = 2, CLOSE_PER_TICK = 8 };
+#define QUIET_NS (INT64_C(3600) * NS_PER_S)        /* without a write: may be closed */
+#define IDLE_NS  (INT64_C(60) * NS_PER_S)          /* unused connections and lists of chunks */
+
+/* --- states ---------------------------------------------------------------------------- */
+
+/* A late row: the files may be written again. */
+static enum err reopen(struct part *p, struct fault *f)
+{
+    CHECK(p->closed && p->writing);
+    (void)pool_exclude(p, true);
+    char path[PART_PATH_MAX];
+    part_path(p, PART_MAIN, path);
+    struct part_file *file = NULL;
+    enum err e = part_file_open(path, PART_MAIN, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
+    set_lock(p->set);
+    p->closed = false;                             /* also after a failure: in doubt it is open */
+    set_unlock(p->set);
+    pool_admit(p);
+    part_file_close(file);
+    return e;
+}
+
+static enum err seal_file(struct part *p, enum part_kind kind, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    part_path(p, kind, path);
+    CLEANUP(part_file_closep) struct part_file *file = NULL;
+    enum err e = part_file_open(path, kind, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
+    return e ? e : part_file_seal(file, f);
+}
+
+/* Both files out of WAL mode. The caller has excluded everybody else. */
+static enum err seal(struct part *p, struct fault *f)
+{
+    enum err e = seal_file(p, PART_MAIN, f);
+    if (!e && p->content) {
+        e = seal_file(p, PART_CONTENT, f);
+        if (e == E_NOTFOUND)                       /* somebody removed it: so be it */
+            e = OK;
+    }
+    if (e)
+        return e;
+    set_lock(p->set);
+    p->closed = true;
+    set_unlock(p->set);
+    return OK;
+}
+
+static enum err list_one(struct part *p, struct fault *f)
+{
+    struct catalog_part c = part_for_catalog(p);
+    return catalog_parts_put(p->set->catalog, &c, 1, f);
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+/* The partition of a span that part_span_at() gave; made if it is new. */
+static struct part *part_of(struct part_set *s, int64_t from_ns)
+{
+    struct part *p = part_find(s, from_ns);
+    if (p)
+        return p;
+    struct part_span span = part_span_at(s, from_ns);
+    CHECK(span.from_ns == from_ns && span.mark == 0);
+    return part_add(s, NULL, span.from_ns, span.to_ns);
+}
+
+enum err part_flush_begin(struct part_set *s, const int64_t *from_ns, size_t n, struct fault *f)
+{
+    CLEANUP(mem_freep) struct catalog_part *list = mem_alloc((n + 1) * sizeof *list);
+    size_t fresh = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct part *p = part_of(s, from_ns[i]);
+        if (p->writing)
+            continue;
+        list[fresh] = part_for_catalog(p);
+        list[fresh++].writing = true;
+    }
+    enum err e = fresh ? catalog_parts_put(s->catalog, list, fresh, f) : OK;
+    for (size_t i = 0; i < n && !e; i++)
+        part_find(s, from_ns[i])->writing = true;
+    return e;
+}
+
+static bool any_content(const struct part_write *w)
+{
+    for (uint32_t i = 0; i < w->nchunks; i++)
+        for (uint32_t k = 0; k < w->chunks[i].nblobs; k++)
+            if (w->chunks[i].blobs[k].content)
+                return true;
+    return false;
+}
+
+/* Content under ids that the main file will use: what it said last counts. */
+static enum err write_content(struct part *p, const struct part_write *w, struct fault *f)
+{
+    bool some = any_content(w);
+    if (!some && !p->content)
+        return OK;
+    struct conn *c;
+    enum err e = pool_take(p, PART_CONTENT, some, &c, f);
+    if (e == E_NOTFOUND && !some)
+        return OK;
+    if (e)
+        return e;
+    if (some)
+        e = part_file_write_content(c->file, w, p->head.next_chunk, f);
+    else
+        e = part_file_drop_orphans(c->file, p->head.next_chunk, f);
+    pool_give(c, !e);
+    if (e)
+        return e;
+    set_lock(p->set);
+    p->content = true;
+    set_unlock(p->set);
+    return OK;
+}
+
+static enum err write_main(struct conn *c, const struct part_write *w, struct fault *f)
+{
+    struct part *p = c->part;
+    struct part_head head = p->head;
+    enum err e = part_file_write(c->file, w, &head, f);
+    set_lock(p->set);
+    p->head = head;
+    p->written_mono = clock_mono(p->set->clock);
+    set_unlock(p->set);
+    return e;
+}
+
+static enum err sync_folder(struct part_set *s, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/part", s->dir);
+    CHECK(n > 0 && n < PART_PATH_MAX);
+    if (s->ops->sync_dir(s->ops->arg, path))
+        return fault_set(f, errno == ENOSPC ? E_UNAVAILABLE : E_IO, 0, "sync %s: %s", path, strerror(errno));
+    return OK;
+}
+
+/* Its next chunk is in the file alone; the catalogue does not list it. */
+static enum err refresh_head(struct conn *c, struct fault *f)
+{
+    struct part_head head;
+    enum err e = part_file_head(c->file, &head, f);
+    if (e)
+        return e;
+    set_lock(c->part->set);
+    c->part->head.next_chunk = head.next_chunk;
+    set_unlock(c->part->set);
+    return OK;
+}
+
+enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p && p->writing);
+    CHECK(w->mark >= p->head.mark);
+    bool fresh = p->head.generation == 0;
+    enum err e = p->closed ? reopen(p, f) : OK;
+    struct conn *c;
+    if (!e)
+        e = pool_take(p, PART_MAIN, fresh, &c, f);
+    if (e)
+        return e;
+    e = refresh_head(c, f);
+    if (!e)
+        e = write_content(p, w, f);
+    if (!e && fresh)
+        e = sync_folder(s, f);
+    if (!e)
+        e = write_main(c, w, f);
+    pool_give(c, !e);
+    part_measure(p);
+    return e;
+}
+
+enum err part_flush_end(struct part_set *s, struct fault *f)
+{
+    CLEANUP(mem_freep) struct catalog_part *list = mem_alloc((s->nparts + 1) * sizeof *list);
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->nparts; i++) {
+        struct part *p = s->parts[i];
+        if (!p->writing)
+            continue;
+        part_set_shown(p);
+        list[n] = part_for_catalog(p);
+        list[n++].writing = false;
+    }
+    part_show(s);
+    enum err e = n ? catalog_parts_put(s->catalog, list, n, f) : OK;
+    for (uint32_t i = 0; i < s->nparts && !e; i++)
+        s->parts[i]->writing = false;
+    return e;
+}
+
+enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *carries, size_t n, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p && p->head.generation > 0);
+    enum err e = part_flush_begin(s, &from_ns, 1, f);
+    if (!e && p->closed)
+        e = reopen(p, f);
+    struct conn *c;
+    if (!e)
+        e = pool_take(p, PART_MAIN, false, &c, f);
+    if (e)
+        return e;
+    e = part_file_put_carries(c->file, carries, n, f);
+    pool_give(c, !e);
+    return e;
+}
+
+/* --- closing, dropping -------------------------------------------------------------------------- */
+
+static bool may_close(const struct part *p, int64_t now, int64_t mono)
+{
+    if (p->closed || p->writing || p->head.generation == 0)
+        return false;
+    if (p->written_mono && mono - p->written_mono < QUIET_NS)
+        return false;
+    return now - OPEN_DAYS * NS_PER_DAY >= p->to_ns;
+}
+
+enum err part_tick(struct part_set *s, struct fault *f)
+{
+    int64_t now = clock_now(s->clock), mono = clock_mono(s->clock);
+    unsigned closed = 0;
+    for (uint32_t i = 0; i < s->nparts && closed < CLOSE_PER_TICK; i++) {
+        struct part *p = s->parts[i];
+        if (!may_close(p, now, mono) || !pool_exclude(p, false))
+            continue;
+        enum err e = seal(p, f);
+        pool_admit(p);
+        if (e == E_UNAVAILABLE)                    /* a full disk, or another program has it open */
+            continue;
+        if (e)
+            return e;
+        part_measure(p);
+        e = list_one(p, f);
+        if (e)
+            return e;
+        closed++;
+    }
+    pool_sweep(s, mono - IDLE_NS);
+    lists_sweep(s, mono - IDLE_NS);
+    return OK;
+}
+
+static enum err rename_gone(struct part *p, uint32_t gone, struct fault *f)
+{
+    struct part_set *s = p->set;
+    for (enum part_kind k = PART_CONTENT;; k = PART_MAIN) {      /* the main file last: it is what a start looks for */
+        char from[PART_PATH_MAX], to[PART_PATH_MAX];
+        part_path_as(p, k, 0, from);
+        part_path_as(p, k, gone, to);
+        if (s->ops->rename(s->ops->arg, from, to) && errno != ENOENT)
+            return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
+        if (k == PART_MAIN)
+            return OK;
+    }
+}
+
+enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p);
+    (void)pool_exclude(p, true);
+    uint32_t gone = ++s->gone_count;
+    enum err e = p->head.generation && !p->closed ? seal(p, f) : OK;
+    if (!e)
+        e = rename_gone(p, gone, f);
+    if (!e) {
+        set_lock(s);
+        p->gone = gone;
+        set_unlock(s);
+    }
+    pool_admit(p);
+    if (e)
+        return e;
+    e = catalog_parts_remove(s->catalog, p->name, f);
+    part_forget(s, p);
+    part_show(s);
+    return e;
+}
+
+enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p);
+    if (!p->content)
+        return OK;
+    (void)pool_exclude(p, true);
+    char path[PART_PATH_MAX], beside[PART_PATH_MAX + 8];
+    part_path(p, PART_CONTENT, path);
+    bool failed = s->ops->unlink(s->ops->arg, path) && errno != ENOENT;
+    enum err e = failed ? fault_set(f, E_IO, 0, "unlink %s: %s", path, strerror(errno)) : OK;
+    static const char *const ends[] = { "-wal", "-shm" };       /* there only after a crash */
+    for (size_t i = 0; i < LEN(ends) && !e; i++) {
+        (void)snprintf(beside, sizeof beside, "%s%s", path, ends[i]);
+        (void)s->ops->unlink(s->ops->arg, beside);
+    }
+    if (!e) {
+        set_lock(s);
+        p->content = false;
+        set_unlock(s);
+    }
+    pool_admit(p);
+    if (e)
+        return e;
+    part_measure(p);
+    return list_one(p, f);
+}
+
+enum err part_quarantine(struct part_set *s, int64_t from_ns, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p);
+    (void)pool_exclude(p, true);
+    enum err e = part_set_aside(s, p->name, f);
+    pool_admit(p);
+    if (e)
+        return e;
+    e = catalog_parts_remove(s->catalog, p->name, f);
+    part_forget(s, p);
+    part_show(s);
+    return e;
+}

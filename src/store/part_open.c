@@ -1,0 +1,317 @@
+/* store/part_open.c -- opening a set: the catalogue's list against the folder.
+ *
+ * The truth about a partition is in its file; the catalogue's list is a copy, so
+ * that a start opens nothing. Three things keep the copy right:
+ *
+ *  1. Before a flush writes into a partition the catalogue says `writing`; a start
+ *     that finds it so looks into the file.
+ *  2. A file in the folder that is not listed is looked into and listed; so a lost
+ *     catalogue is made again.
+ *  3. A listed partition without a file is taken off the list.
+ *
+ * What a crash may leave besides is removed: files of dropped partitions (*.gone),
+ * files without tables, content without a partition.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "store/part_int.h"
+
+struct opening {
+    struct part_set *set;
+    struct arena *mem;
+    struct map files;                              /* names with a main file; 1: listed too */
+    struct str *names;                             /* the same, in the folder's order */
+    uint32_t nnames, cap_names;
+    struct str *contents;                          /* names with a content file */
+    uint32_t ncontents, cap_contents;
+    struct catalog_part *changed;
+    uint32_t nchanged, cap_changed;
+    struct fault *fault;
+};
+
+static void data_path(const struct part_set *s, const char *rest, char out[PART_PATH_MAX])
+{
+    int n = snprintf(out, PART_PATH_MAX, "%s/%s", s->dir, rest);
+    CHECK(n > 0 && n < PART_PATH_MAX);
+}
+
+/* --- the folder --------------------------------------------------------------------- */
+
+static enum err remove_file(struct part_set *s, const char *name, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/part/%s", s->dir, name);
+    CHECK(n > 0 && n < PART_PATH_MAX);
+    if (s->ops->unlink(s->ops->arg, path) && errno != ENOENT)
+        return fault_set(f, E_IO, 0, "unlink %s: %s", path, strerror(errno));
+    return OK;
+}
+
+static enum err note_file(struct opening *o, struct str name)
+{
+    static const struct str db = { ".db", 3 }, content = { ".content.db", 11 };
+    if (str_ends(name, S(".gone")))
+        return remove_file(o->set, arena_cstr(o->mem, name), o->fault);
+    if (str_ends(name, content))
+        *arena_push(o->mem, o->contents, o->ncontents, o->cap_contents) =
+            arena_str(o->mem, str_sub(name, 0, name.n - content.n));
+    else if (str_ends(name, db) && name.n - db.n < CATALOG_NAME_MAX)
+        *arena_push(o->mem, o->names, o->nnames, o->cap_names) = arena_str(o->mem, str_sub(name, 0, name.n - db.n));
+    return OK;
+}
+
+static enum err read_folder(struct opening *o)
+{
+    char path[PART_PATH_MAX];
+    data_path(o->set, "part", path);
+    DIR *d = opendir(path);
+    if (!d)
+        return fault_set(o->fault, E_IO, 0, "open %s: %s", path, strerror(errno));
+    enum err e = OK;
+    for (struct dirent *x; !e && (x = readdir(d));)
+        e = note_file(o, str_c(x->d_name));
+    (void)closedir(d);
+    for (uint32_t i = 0; i < o->nnames && !e; i++)
+        map_put(&o->files, o->names[i], 0);
+    return e;
+}
+
+/* --- the list ------------------------------------------------------------------------- */
+
+static enum err remove_listed(struct opening *o, struct part *p)
+{
+    enum err e = catalog_parts_remove(o->set->catalog, p->name, o->fault);
+    part_forget(o->set, p);
+    return e;
+}
+
+static void adopt_listed(struct part *p, const struct catalog_part *c)
+{
+    p->head.mark = c->mark;
+    p->head.generation = c->generation;
+    p->head.time_min = c->time_min;
+    p->head.time_max = c->time_max;
+    memcpy(p->head.rows, c->rows, sizeof p->head.rows);
+    p->bytes = c->bytes;
+    p->writing = c->writing;
+    p->closed = c->closed;
+    p->content = c->content;
+}
+
+static enum err read_list(struct opening *o)
+{
+    struct catalog_part *at = NULL;
+    uint32_t n = 0;
+    enum err e = catalog_parts(o->set->catalog, o->mem, &at, &n, o->fault);
+    for (uint32_t i = 0; i < n && !e; i++) {
+        if (i && at[i].from_ns < at[i - 1].to_ns)
+            return fault_set(o->fault, E_CORRUPT, 0, "the catalogue lists %s and %s for the same time", at[i - 1].name, at[i].name);
+        struct part *p = part_add(o->set, at[i].name, at[i].from_ns, at[i].to_ns);
+        adopt_listed(p, &at[i]);
+        struct str name = str_c(p->name);
+        if (map_get(&o->files, name) == MAP_NONE)
+            e = remove_listed(o, p);
+        else
+            map_put(&o->files, name, 1);
+    }
+    return e;
+}
+
+/* --- files that know better than the list ------------------------------------------------ */
+
+static enum err make_quarantine(struct part_set *s, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    data_path(s, "quarantine", path);
+    return file_mkdir(path, f);
+}
+
+enum err part_set_aside(struct part_set *s, const char *name, struct fault *f)
+{
+    static const char *const ends[] = { ".content.db-wal", ".content.db-shm", ".content.db", ".db-wal", ".db-shm", ".db" };
+    enum err e = make_quarantine(s, f);
+    long long stamp = (long long)(clock_now(s->clock) / NS_PER_MS);
+    for (size_t i = 0; i < LEN(ends) && !e; i++) {
+        char from[PART_PATH_MAX], to[PART_PATH_MAX];
+        int a = snprintf(from, sizeof from, "%s/part/%s%s", s->dir, name, ends[i]);
+        int b = snprintf(to, sizeof to, "%s/quarantine/%s.%lld%s", s->dir, name, stamp, ends[i]);
+        CHECK(a > 0 && a < PART_PATH_MAX && b > 0 && b < PART_PATH_MAX);
+        if (s->ops->rename(s->ops->arg, from, to) && errno != ENOENT)
+            e = fault_set(f, E_IO, 0, "rename %s to %s: %s", from, to, strerror(errno));
+    }
+    return e;
+}
+
+static bool overlaps(const struct part_set *s, const struct part *self, int64_t from_ns, int64_t to_ns)
+{
+    for (uint32_t i = 0; i < s->nparts; i++)
+        if (s->parts[i] != self && from_ns < s->parts[i]->to_ns && s->parts[i]->from_ns < to_ns)
+            return true;
+    return false;
+}
+
+/* The file is damaged, or not what it should be: out of the way with it. */
+static enum err set_aside(struct opening *o, const char *name, struct part *p, const struct fault *why)
+{
+    enum err e = part_set_aside(o->set, name, o->fault);
+    if (!e && p)
+        e = remove_listed(o, p);
+    if (!e && o->set->opts.report)
+        o->set->opts.report(o->set->opts.report_arg, why);
+    return e;
+}
+
+static enum err remove_empty(struct opening *o, const char *name, struct part *p)
+{
+    static const char *const ends[] = { ".db", ".db-wal", ".db-shm" };
+    enum err e = OK;
+    for (size_t i = 0; i < LEN(ends) && !e; i++) {
+        char file[CATALOG_NAME_MAX + 16];
+        (void)snprintf(file, sizeof file, "%s%s", name, ends[i]);
+        e = remove_file(o->set, file, o->fault);
+    }
+    return e || !p ? e : remove_listed(o, p);
+}
+
+static bool has_content(const struct opening *o, const char *name)
+{
+    for (uint32_t i = 0; i < o->ncontents; i++)
+        if (str_eq(o->contents[i], str_c(name)))
+            return true;
+    return false;
+}
+
+/* p: as it is listed, or NULL. */
+static enum err look_into(struct opening *o, const char *name, struct part *p)
+{
+    char rest[CATALOG_NAME_MAX + 16], path[PART_PATH_MAX];
+    (void)snprintf(rest, sizeof rest, "part/%s.db", name);
+    data_path(o->set, rest, path);
+    struct part_head head;
+    struct fault why = { 0 };
+    enum err e = part_file_inspect(path, &head, &why);
+    if (e == E_NOTFOUND)
+        return remove_empty(o, name, p);
+    if (!e && p && (head.from_ns != p->from_ns || head.to_ns != p->to_ns))
+        e = fault_set(&why, E_CORRUPT, 0, "%s: holds another span of time than it is listed for", path);
+    if (!e && overlaps(o->set, p, head.from_ns, head.to_ns))
+        e = fault_set(&why, E_CORRUPT, 0, "%s: holds a time that another partition holds", path);
+    if (e == E_CORRUPT)
+        return set_aside(o, name, p, &why);
+    if (e)
+        return fault_set(o->fault, e, 0, "%s", why.msg);
+
+    if (!p)
+        p = part_add(o->set, name, head.from_ns, head.to_ns);
+    p->head = head;
+    p->writing = false;
+    p->closed = false;                             /* looking into it has put it into WAL mode */
+    p->content = has_content(o, name);
+    part_measure(p);
+    *arena_push(o->mem, o->changed, o->nchanged, o->cap_changed) = part_for_catalog(p);
+    return OK;
+}
+
+static enum err look_into_files(struct opening *o)
+{
+    struct part_set *s = o->set;
+    enum err e = OK;
+    for (uint32_t i = 0; i < s->nparts && !e;) {
+        struct part *p = s->parts[i];
+        if (p->writing)
+            e = look_into(o, arena_cstr(o->mem, str_c(p->name)), p);
+        i += i < s->nparts && s->parts[i] == p;    /* it may be gone from the list */
+    }
+    for (uint32_t i = 0; i < o->nnames && !e; i++)
+        if (map_get(&o->files, o->names[i]) == 0)
+            e = look_into(o, arena_cstr(o->mem, o->names[i]), NULL);
+    return !e && o->nchanged ? catalog_parts_put(s->catalog, o->changed, o->nchanged, o->fault) : e;
+}
+
+static enum err remove_stray_content(struct opening *o)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; i < o->ncontents && !e; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < o->set->nparts && !known; k++)
+            known = str_eq(str_c(o->set->parts[k]->name), o->contents[i]);
+        if (!known)
+            e = remove_file(o->set, arena_cstr(o->mem, arena_fmt(o->mem, STR_FMT ".content.db", STR_ARG(o->contents[i]))), o->fault);
+    }
+    return e;
+}
+
+/* --- open and close ------------------------------------------------------------------------ */
+
+static struct part_set *set_new(const struct part_opts *o)
+{
+    struct part_set *s = mem_alloc(sizeof *s);
+    *s = (struct part_set){ .catalog = o->catalog, .clock = o->clock, .ops = o->ops, .opts = *o };
+    s->open_max = o->open_max ? o->open_max : PART_OPEN_MAX;
+    struct str dir = str_c(o->dir);
+    s->dir = mem_alloc(dir.n + 1);
+    memcpy(s->dir, dir.p, dir.n);
+    CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
+    CHECK(pthread_cond_init(&s->freed, NULL) == 0);
+    return s;
+}
+
+static void set_closep(struct part_set **s)
+{
+    part_set_close(*s);
+}
+
+static enum err open_steps(struct opening *o)
+{
+    char path[PART_PATH_MAX];
+    data_path(o->set, "part", path);
+    enum err e = file_mkdir(path, o->fault);
+    if (!e)
+        e = read_folder(o);
+    if (!e)
+        e = read_list(o);
+    if (!e)
+        e = look_into_files(o);
+    return e ? e : remove_stray_content(o);
+}
+
+enum err part_set_open(const struct part_opts *opts, struct part_set **ret, struct fault *f)
+{
+    CHECK(opts->dir && opts->catalog && opts->clock && opts->ops);
+    CLEANUP(set_closep) struct part_set *s = set_new(opts);
+    CLEANUP(arena_done) struct arena mem;
+    arena_init(&mem, (size_t)4 << 20);
+    struct opening o = { .set = s, .mem = &mem, .fault = f };
+    enum err e = open_steps(&o);
+    map_done(&o.files);
+    if (e)
+        return e;
+    for (uint32_t i = 0; i < s->nparts; i++)
+        part_set_shown(s->parts[i]);
+    part_show(s);
+    *ret = TAKE(s);
+    return OK;
+}
+
+void part_set_close(struct part_set *s)
+{
+    if (!s)
+        return;
+    CHECK(!s->view || __atomic_load_n(&s->view->refs, __ATOMIC_ACQUIRE) == 1);
+    part_view_unref(TAKE(s->view));
+    while (s->nparts)
+        part_forget(s, s->parts[s->nparts - 1]);
+    pool_sweep(s, INT64_MAX);
+    CHECK(s->nopen == 0);
+    CHECK(pthread_cond_destroy(&s->freed) == 0);
+    CHECK(pthread_mutex_destroy(&s->lock) == 0);
+    mem_free(s->parts);
+    mem_free(s->dir);
+    mem_free(s);
+}

@@ -1,0 +1,248 @@
+/* store/part_set.c -- the folder of partitions: the list, names and views of a set.
+ *
+ * A view is an immutable array with a reference count; the set holds the newest one.
+ * A part counts the list it is in and the views that name it. When it is in neither it
+ * is freed, and if it was dropped its files go with it: until then they stand under
+ * another name (NAME.N.gone), so that the same day may begin anew beside them.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/part_int.h"
+
+enum { DAY_NAME_LEN = 10 };                        /* "2026-11-23" */
+
+/* --- names and spans ------------------------------------------------------------------ */
+
+void part_path_as(const struct part *p, enum part_kind kind, uint32_t gone, char out[PART_PATH_MAX])
+{
+    const char *what = kind == PART_CONTENT ? ".content" : "";
+    int n = gone ? snprintf(out, PART_PATH_MAX, "%s/part/%s%s.%u.gone", p->set->dir, p->name, what, gone)
+                 : snprintf(out, PART_PATH_MAX, "%s/part/%s%s.db", p->set->dir, p->name, what);
+    CHECK(n > 0 && n < PART_PATH_MAX);
+}
+
+void part_path(const struct part *p, enum part_kind kind, char out[PART_PATH_MAX])
+{
+    part_path_as(p, kind, p->gone, out);
+}
+
+/* The UTC day of a time; the first and the last that int64 reaches are cut short. */
+static void day_span(int64_t time_ns, int64_t *ret_from, int64_t *ret_to)
+{
+    int64_t day = time_ns / NS_PER_DAY - (time_ns % NS_PER_DAY < 0);
+    if (__builtin_mul_overflow(day, NS_PER_DAY, ret_from))
+        *ret_from = INT64_MIN;
+    if (__builtin_mul_overflow(day + 1, NS_PER_DAY, ret_to))
+        *ret_to = INT64_MAX;
+}
+
+static void day_name(int64_t from_ns, char out[CATALOG_NAME_MAX])
+{
+    int64_t noon = from_ns / NS_PER_S + (from_ns == INT64_MIN ? 0 : 43200);
+    time_t t = (time_t)noon;
+    struct tm tm;
+    CHECK(gmtime_r(&t, &tm));
+    int n = snprintf(out, CATALOG_NAME_MAX, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    CHECK(n == DAY_NAME_LEN);
+}
+
+static uint32_t lower_bound(const struct part_set *s, int64_t from_ns)
+{
+    uint32_t lo = 0, hi = s->nparts;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (s->parts[mid]->from_ns < from_ns)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct part *part_find(struct part_set *s, int64_t from_ns)
+{
+    uint32_t i = lower_bound(s, from_ns);
+    return i < s->nparts && s->parts[i]->from_ns == from_ns ? s->parts[i] : NULL;
+}
+
+struct part_span part_span_at(struct part_set *s, int64_t time_ns)
+{
+    struct part_span span = { 0 };
+    set_lock(s);
+    uint32_t i = lower_bound(s, time_ns);
+    if (i < s->nparts && s->parts[i]->from_ns == time_ns)
+        i++;
+    const struct part *p = i ? s->parts[i - 1] : NULL;
+    if (p && span_holds(p->from_ns, p->to_ns, time_ns))
+        span = (struct part_span){ p->from_ns, p->to_ns, p->head.mark };
+    else
+        day_span(time_ns, &span.from_ns, &span.to_ns);
+    set_unlock(s);
+    CHECK(span_holds(span.from_ns, span.to_ns, time_ns));
+    return span;
+}
+
+/* --- the list -------------------------------------------------------------------------- */
+
+struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns)
+{
+    CHECK(from_ns < to_ns);
+    struct part *p = mem_alloc(sizeof *p);
+    *p = (struct part){ .set = s, .from_ns = from_ns, .to_ns = to_ns, .refs = 1 };
+    if (name)
+        (void)snprintf(p->name, sizeof p->name, "%s", name);
+    else
+        day_name(from_ns, p->name);
+    p->head = (struct part_head){ .from_ns = from_ns, .to_ns = to_ns, .next_chunk = 1 };
+
+    set_lock(s);
+    uint32_t at = lower_bound(s, from_ns);
+    CHECK(at == s->nparts || s->parts[at]->from_ns >= to_ns);
+    CHECK(at == 0 || s->parts[at - 1]->to_ns <= from_ns);
+    if (s->nparts == s->cap_parts) {
+        s->cap_parts = s->cap_parts ? s->cap_parts * 2 : 64;
+        s->parts = mem_resize(s->parts, s->cap_parts * sizeof *s->parts);
+    }
+    memmove(s->parts + at + 1, s->parts + at, (s->nparts - at) * sizeof *s->parts);
+    s->parts[at] = p;
+    s->nparts++;
+    set_unlock(s);
+    return p;
+}
+
+/* No view names it and it is not in the list: nobody else can know it. */
+static void part_free(struct part *p)
+{
+    (void)pool_exclude(p, true);                   /* closes what is idle */
+    if (p->gone) {
+        char path[PART_PATH_MAX];
+        part_path(p, PART_CONTENT, path);
+        (void)p->set->ops->unlink(p->set->ops->arg, path);      /* what stays is removed at the next start */
+        part_path(p, PART_MAIN, path);
+        (void)p->set->ops->unlink(p->set->ops->arg, path);
+    }
+    list_drop(p);
+    mem_free(p);
+}
+
+void part_unref(struct part *p)
+{
+    set_lock(p->set);
+    CHECK(p->refs > 0);
+    bool last = --p->refs == 0;
+    set_unlock(p->set);
+    if (last)
+        part_free(p);
+}
+
+void part_forget(struct part_set *s, struct part *p)
+{
+    set_lock(s);
+    uint32_t at = lower_bound(s, p->from_ns);
+    CHECK(at < s->nparts && s->parts[at] == p);
+    memmove(s->parts + at, s->parts + at + 1, (s->nparts - at - 1) * sizeof *s->parts);
+    s->nparts--;
+    set_unlock(s);
+    part_unref(p);
+}
+
+struct catalog_part part_for_catalog(const struct part *p)
+{
+    struct catalog_part c = {
+        .from_ns = p->from_ns,
+        .to_ns = p->to_ns,
+        .time_min = p->head.time_min,
+        .time_max = p->head.time_max,
+        .mark = p->head.mark,
+        .generation = p->head.generation,
+        .bytes = p->bytes,
+        .writing = p->writing,
+        .closed = p->closed,
+        .content = p->content,
+    };
+    memcpy(c.name, p->name, sizeof c.name);
+    memcpy(c.rows, p->head.rows, sizeof c.rows);
+    return c;
+}
+
+static uint64_t file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+void part_measure(struct part *p)
+{
+    uint64_t bytes = 0;
+    char path[PART_PATH_MAX], wal[PART_PATH_MAX + 8];
+    for (enum part_kind k = PART_MAIN; k <= PART_CONTENT; k++) {
+        part_path(p, k, path);
+        (void)snprintf(wal, sizeof wal, "%s-wal", path);
+        bytes += file_bytes(path) + file_bytes(wal);
+    }
+    set_lock(p->set);
+    p->bytes = bytes;
+    set_unlock(p->set);
+}
+
+/* --- views -------------------------------------------------------------------------------- */
+
+void part_set_shown(struct part *p)
+{
+    set_lock(p->set);
+    p->shown = (struct part_item){
+        .part = p,
+        .from_ns = p->from_ns,
+        .to_ns = p->to_ns,
+        .time_min = p->head.time_min,
+        .time_max = p->head.time_max,
+        .generation = p->head.generation,
+        .mark = p->head.mark,
+        .bytes = p->bytes,
+    };
+    memcpy(p->shown.rows, p->head.rows, sizeof p->shown.rows);
+    set_unlock(p->set);
+}
+
+void part_show(struct part_set *s)
+{
+    set_lock(s);
+    struct part_view *v = mem_alloc(sizeof *v + s->nparts * sizeof v->at[0]);
+    v->refs = 1;
+    v->set = s;
+    for (uint32_t i = 0; i < s->nparts; i++) {
+        if (s->parts[i]->shown.generation == 0)
+            continue;
+        v->at[v->n++] = s->parts[i]->shown;
+        s->parts[i]->refs++;
+    }
+    struct part_view *old = s->view;
+    s->view = v;
+    set_unlock(s);
+    part_view_unref(old);
+}
+
+struct part_view *part_view_get(struct part_set *s)
+{
+    set_lock(s);
+    struct part_view *v = part_view_ref(s->view);
+    set_unlock(s);
+    return v;
+}
+
+struct part_view *part_view_ref(struct part_view *v)
+{
+    CHECK(__atomic_fetch_add(&v->refs, 1, __ATOMIC_RELAXED) > 0);
+    return v;
+}
+
+void part_view_unref(struct part_view *v)
+{
+    if (!v || __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (uint32_t i = 0; i < v->n; i++)
+        part_unref(v->at[i].part);
+    mem_free(v);
+}
