@@ -24,9 +24,9 @@ struct js_mark {
     bool set;
 };
 
-/* json_common.c */
-void js_request(struct build *b, enum otlp_signal signal, struct str body);
-
+/* json_read.c */
+enum json_tok js_next(struct js *d);               /* J_ERR is a failure of the build too */
+void js_wrong(struct js *d, const char *want);     /* the newest token is not what it should be */
 bool js_key(struct js *d, struct str *ret);        /* the next member; false at the object's end */
 bool js_is(struct str key, struct str camel);      /* camelCase or snake_case */
 void js_skip(struct js *d);
@@ -43,6 +43,10 @@ struct str js_str(struct js *d);
 struct str js_id(struct js *d);
 int64_t js_enum(struct js *d, struct str prefix, const struct str *names, uint32_t n);   /* a number or a name */
 
+struct value js_bytes(struct js *d);
+
+/* json_common.c */
+void js_request(struct build *b, enum otlp_signal signal, struct str body);
 struct value js_any(struct js *d);
 void js_attrs(struct js *d, struct otlp_attrs *a); /* appends an array of key and value */
 

@@ -1,5 +1,5 @@
-/* otlp/json_common.c -- what the three signals share in JSON: numbers and names,
- * attributes, values, the envelope.
+/* otlp/json_common.c -- what the three signals share in JSON: attributes, values, the
+ * envelope.
  *
  * JSON members come in any order, and rows need their resource and scope first.
  * The usual order is read straight through. Where items stand before their head,
@@ -8,272 +8,7 @@
  */
 #include "otlp/js.h"
 
-#include <string.h>
-
 #include "otlp/limits.h"
-
-/* ---- errors, objects, arrays -------------------------------------------------------- */
-
-static void wrong(struct js *d, const char *want)
-{
-    size_t at = (size_t)(d->j.p - d->j.start);
-    if (d->j.tok == J_ERR)
-        build_fail(d->b, d->j.fault.code, d->j.fault.at, "%s", d->j.fault.msg);
-    else
-        build_fail(d->b, E_SYNTAX, at, "expected %s before byte %zu", want, at);
-}
-
-static enum json_tok next(struct js *d)
-{
-    enum json_tok t = json_next(&d->j);
-    if (t == J_ERR)
-        wrong(d, "JSON");
-    return t;
-}
-
-bool js_key(struct js *d, struct str *ret)
-{
-    if (!build_ok(d->b) || next(d) != J_KEY)
-        return false;
-    *ret = d->j.s;
-    return true;
-}
-
-void js_skip(struct js *d)
-{
-    json_skip(&d->j);
-    if (d->j.tok == J_ERR)
-        wrong(d, "JSON");
-}
-
-/* timeUnixNano == time_unix_nano */
-bool js_is(struct str key, struct str camel)
-{
-    size_t k = 0, c = 0;
-    if (str_eq(key, camel))
-        return true;
-    while (k < key.n && c < camel.n) {
-        bool upper = camel.p[c] >= 'A' && camel.p[c] <= 'Z';
-        if (upper && key.p[k] == '_') {
-            k++;
-            if (k == key.n || key.p[k] != camel.p[c] - 'A' + 'a')
-                return false;
-        } else if (key.p[k] != camel.p[c]) {
-            return false;
-        }
-        k++;
-        c++;
-    }
-    return k == key.n && c == camel.n;
-}
-
-void js_object(struct js *d, void (*members)(struct js *d, void *arg), void *arg)
-{
-    enum json_tok t = next(d);
-    if (t == J_OBJ)
-        members(d, arg);
-    else if (t != J_NULL && t != J_ERR)
-        wrong(d, "an object");
-}
-
-void js_array(struct js *d, void (*element)(struct js *d, void *arg), void *arg)
-{
-    enum json_tok t = next(d);
-    if (t == J_NULL || t == J_ERR)
-        return;
-    if (t != J_ARR) {
-        wrong(d, "an array");
-        return;
-    }
-    while (build_ok(d->b) && (t = next(d)) != J_ARR_END) {
-        if (t == J_OBJ)
-            element(d, arg);
-        else if (t != J_NULL)
-            wrong(d, "an object");
-    }
-}
-
-void js_defer(struct js *d, struct js_mark *mark)
-{
-    mark->at = d->j;
-    mark->set = true;
-    js_skip(d);
-}
-
-void js_back(struct js *d, struct js_mark *mark, void (*value)(struct js *d, void *arg), void *arg)
-{
-    if (!mark->set || !build_ok(d->b))
-        return;
-    struct json here = d->j;
-    d->j = mark->at;
-    value(d, arg);
-    if (d->j.tok != J_ERR)
-        d->j = here;
-}
-
-/* ---- scalars -------------------------------------------------------------------------- */
-
-/* The text of the number or string that comes next; false for null. */
-static bool scalar(struct js *d, const char *want, struct str *ret)
-{
-    enum json_tok t = next(d);
-    if (t == J_NUM || t == J_STR) {
-        *ret = d->j.s;
-        return true;
-    }
-    if (t != J_NULL)
-        wrong(d, want);
-    return false;
-}
-
-/* 1e3 and 5.0 are integers too. */
-static bool integral(struct str s, double from, double below, double *ret)
-{
-    double v;
-    if (!str_to_f64(s, &v) || !(v >= from && v < below) || v != __builtin_trunc(v))
-        return false;
-    *ret = v;
-    return true;
-}
-
-uint64_t js_u64(struct js *d)
-{
-    struct str s;
-    uint64_t v = 0;
-    double f = 0;
-    if (!scalar(d, "a number", &s) || str_to_u64(s, &v))
-        return v;
-    if (!integral(s, 0, 0x1p64, &f))
-        wrong(d, "an unsigned number");
-    return (uint64_t)f;
-}
-
-int64_t js_i64(struct js *d)
-{
-    struct str s;
-    int64_t v = 0;
-    double f = 0;
-    if (!scalar(d, "a number", &s) || str_to_i64(s, &v))
-        return v;
-    if (!integral(s, -0x1p63, 0x1p63, &f))
-        wrong(d, "a whole number");
-    return (int64_t)f;
-}
-
-double js_f64(struct js *d)
-{
-    struct str s;
-    double v = 0;
-    if (!scalar(d, "a number", &s))
-        return 0;
-    if (str_eq(s, S("Infinity")))
-        return __builtin_inf();
-    if (str_eq(s, S("-Infinity")))
-        return -__builtin_inf();
-    if (!str_to_f64(s, &v))
-        wrong(d, "a number");
-    return v;
-}
-
-bool js_bool(struct js *d)
-{
-    enum json_tok t = next(d);
-    if (t != J_TRUE && t != J_FALSE && t != J_NULL)
-        wrong(d, "true or false");
-    return t == J_TRUE;
-}
-
-struct str js_str(struct js *d)
-{
-    enum json_tok t = next(d);
-    if (t == J_STR)
-        return d->j.s;
-    if (t != J_NULL)
-        wrong(d, "a string");
-    return (struct str){ 0 };
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-struct str js_id(struct js *d)
-{
-    struct str s = js_str(d);
-    char bytes[OTLP_ID_MAX];
-    if (s.n % 2 || s.n / 2 > sizeof bytes) {
-        wrong(d, "an id in hex");
-        return (struct str){ 0 };
-    }
-    for (size_t i = 0; i < s.n; i += 2) {
-        int hi = hex_digit(s.p[i]), lo = hex_digit(s.p[i + 1]);
-        if (hi < 0 || lo < 0) {
-            wrong(d, "an id in hex");
-            return (struct str){ 0 };
-        }
-        bytes[i / 2] = (char)(hi << 4 | lo);
-    }
-    return id_hex(d->b, (struct str){ bytes, s.n / 2 });
-}
-
-/* A name that nobody knows is 0, "unspecified": a newer sender is not an error. */
-int64_t js_enum(struct js *d, struct str prefix, const struct str *names, uint32_t n)
-{
-    struct str s;
-    int64_t v = 0;
-    if (!scalar(d, "a number or a name", &s) || str_to_i64(s, &v))
-        return v;
-    if (!str_starts(s, prefix)) {
-        wrong(d, "the name of an enumeration");
-        return 0;
-    }
-    s = str_sub(s, prefix.n, s.n);
-    for (uint32_t i = 0; i < n; i++)
-        if (str_eq(names[i], s))
-            return i;
-    return 0;
-}
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
-
-/* Standard or URL-safe, padded or not. */
-static struct value js_bytes(struct js *d)
-{
-    struct str s = js_str(d);
-    while (s.n && s.p[s.n - 1] == '=')
-        s.n--;
-    char *out = arena_alloc(d->b->mem, s.n / 4 * 3 + 3, 1);
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        int digit = base64_digit(s.p[i]);
-        if (digit < 0) {
-            wrong(d, "base64");
-            return (struct value){ 0 };
-        }
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 0)
-            out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
-    }
-    if (s.n % 4 == 1)
-        wrong(d, "base64");
-    return (struct value){ .type = V_BYTES, .s = { out, n } };
-}
 
 /* ---- values ------------------------------------------------------------------------------ */
 
@@ -317,7 +52,7 @@ static void write_member(struct js *d, const struct list *l)
             named = true;
         } else if (js_is(key, S("value")) && named && !done) {
             jw_key(l->out, name);
-            write_any(d, next(d), l->out, l->depth);
+            write_any(d, js_next(d), l->out, l->depth);
             done = true;
         } else if (js_is(key, S("value")) && !done) {
             js_defer(d, &value);
@@ -334,26 +69,26 @@ static void write_member(struct js *d, const struct list *l)
     }
     struct json here = d->j;
     d->j = value.at;
-    write_any(d, next(d), l->out, l->depth);
+    write_any(d, js_next(d), l->out, l->depth);
     if (d->j.tok != J_ERR)
         d->j = here;
 }
 
 static void write_values(struct js *d, const struct list *l)
 {
-    enum json_tok t = next(d);
+    enum json_tok t = js_next(d);
     if (t != J_ARR) {
         if (t != J_NULL)
-            wrong(d, "an array");
+            js_wrong(d, "an array");
         return;
     }
-    while (build_ok(d->b) && (t = next(d)) != J_ARR_END) {
+    while (build_ok(d->b) && (t = js_next(d)) != J_ARR_END) {
         if (!l->map)
             write_any(d, t, l->out, l->depth);
         else if (t == J_OBJ)
             write_member(d, l);
         else
-            wrong(d, "an object");
+            js_wrong(d, "an object");
     }
 }
 
@@ -365,9 +100,9 @@ static void write_list(struct js *d, struct jw *out, bool map, unsigned depth)
     bool done = false;
     if (depth > OTLP_VALUE_DEPTH_MAX)
         build_fail(d->b, E_LIMIT, 0, "arrays and maps nested deeper than %d", OTLP_VALUE_DEPTH_MAX);
-    enum json_tok t = build_ok(d->b) ? next(d) : J_ERR;
+    enum json_tok t = build_ok(d->b) ? js_next(d) : J_ERR;
     if (t != J_OBJ && t != J_NULL)
-        wrong(d, "an object");
+        js_wrong(d, "an object");
     if (map)
         jw_obj(out);
     else
@@ -394,7 +129,7 @@ static void write_any(struct js *d, enum json_tok first, struct jw *out, unsigne
     struct value v = { 0 };
     bool done = false;
     if (first != J_OBJ && first != J_NULL)
-        wrong(d, "an object");
+        js_wrong(d, "an object");
     while (first == J_OBJ && js_key(d, &key)) {
         bool map = js_is(key, S("kvlistValue"));
         if (done) {
@@ -571,9 +306,9 @@ void js_request(struct build *b, enum otlp_signal signal, struct str body)
 {
     struct js d = { .b = b };
     json_init(&d.j, body, b->mem);
-    if (next(&d) != J_OBJ)
-        wrong(&d, "an object");
+    if (js_next(&d) != J_OBJ)
+        js_wrong(&d, "an object");
     request_members(&d, &signal);
-    if (build_ok(b) && next(&d) != J_END)
-        wrong(&d, "the end");
+    if (build_ok(b) && js_next(&d) != J_END)
+        js_wrong(&d, "the end");
 }
