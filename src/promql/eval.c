@@ -213,8 +213,7 @@ static enum err call(struct eval *ev, const struct expr *x, struct vec *ret, str
     case FN_SCALAR:
         break;
     }
-    CHECK(!"a scalar function gives no vector");
-    return E_EXEC;
+    check_failed("a scalar function gives no vector", __FILE__, __LINE__);
 }
 
 /* ---- operators ------------------------------------------------------------- */
@@ -311,8 +310,7 @@ static enum err vector_node(struct eval *ev, const struct expr *x, struct vec *r
     case X_PAREN:
         return vector_node(ev, x->paren, ret, f);
     default:
-        CHECK(!"the checker lets no other node be a vector");
-        return E_EXEC;
+        check_failed("the checker lets no other node be a vector", __FILE__, __LINE__);
     }
 }
 
@@ -376,8 +374,7 @@ enum err eval_scalar(struct eval *ev, const struct expr *x, double *ret, struct 
     case X_CALL:
         return x->call.fn->scalar(ev, x, ret, f);
     default:
-        CHECK(!"the checker lets no other node be a scalar");
-        return E_EXEC;
+        check_failed("the checker lets no other node be a scalar", __FILE__, __LINE__);
     }
 }
 

@@ -2,7 +2,7 @@
 #include "promql/functions_int.h"
 
 static const struct fn_def *const families[] = {
-    fns_math, fns_time, fns_rate, fns_over_time, fns_vector, fns_label, fns_histogram,
+    fns_math, fns_time, fns_rate, fns_over_time, fns_vector, fns_label, fns_histogram, fns_info,
 };
 
 const struct fn_def *fn_find(struct str name)

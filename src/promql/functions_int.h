@@ -2,7 +2,8 @@
 #pragma once
 #include "promql/eval_int.h"
 
-extern const struct fn_def fns_math[], fns_time[], fns_rate[], fns_over_time[], fns_vector[], fns_label[], fns_histogram[];
+extern const struct fn_def fns_math[], fns_time[], fns_rate[], fns_over_time[], fns_vector[], fns_label[], fns_histogram[],
+    fns_info[];
 
 /* Go's math.Max and math.Min: an infinity wins over NaN, NaN over all else. */
 double go_max(double a, double b);
