@@ -34,7 +34,7 @@ struct http_req {
     struct str body;                               /* decompressed */
     struct str listener;                           /* "prometheus", ... */
     struct str peer;                               /* "127.0.0.1:40312" */
-    struct arena *mem;                             /* lives as long as the request */
+    struct arena *mem;                             /* lives as long as the request; budget HTTP_ARENA_BYTES */
     void *arg;                                     /* of the route table */
     int64_t recv_ns;                               /* wall time at which the request was complete */
     const struct str *wild;                        /* what each * of the route's path stood for, decoded */

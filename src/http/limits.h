@@ -36,13 +36,14 @@ enum {
     HTTP_UNZIP_INLINE_MAX = 256 << 10,             /* and so are those that unpack to more than this */
     HTTP_STREAM_BACKLOG_MAX = 256 << 10,           /* waiting for one slow client; then it is cut */
 
-    /* A request's arena is address space until it is touched. Handlers that
-     * compute more than a page of text bring an arena of their own. */
-    HTTP_ARENA_BYTES = 8 << 20,
+    /* A request's arena is address space until it is touched, eight times its budget: enough
+     * that even the largest body unescaped into it does not reach the end. Handlers that
+     * compute bring arenas of their own. */
+    HTTP_ARENA_BYTES = 16 << 20,
 
     /* Counts. */
-    HTTP_CONNS_MAX = 10240,
-    HTTP_LISTENER_CONNS_MAX = 8192,                /* so that a flood on one port leaves the others reachable */
+    HTTP_CONNS_MAX = 16384,                        /* a kilobyte each while they are idle */
+    HTTP_LISTENER_CONNS_MAX = 12288,               /* so that a flood on one port leaves the others reachable */
     HTTP_STREAMS_MAX = 256,
     HTTP_QUEUE_MAX = 1024,                         /* requests waiting for the pool */
     HTTP_LOOPS_MAX = 16,

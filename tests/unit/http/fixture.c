@@ -258,14 +258,25 @@ bool fx_is_closed(void)
 
 /* ---- the client ---- */
 
-int cl_open(void)
+int cl_open_later(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(fx.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
     struct timeval patience = { PATIENCE_S, 0 };
     CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
+    return fd;
+}
+
+void cl_connect(int fd)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(fx.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
         fail_msg("connect: %s", strerror(errno));
+}
+
+int cl_open(void)
+{
+    int fd = cl_open_later();
+    cl_connect(fd);
     return fd;
 }
 

@@ -68,6 +68,8 @@ struct reply {
 };
 
 int cl_open(void);
+int cl_open_later(void);                           /* the descriptor; cl_connect() does the rest */
+void cl_connect(int fd);
 void cl_close(int fd);
 void cl_reset(int fd);                             /* closes with a reset */
 void cl_send(int fd, struct str s);

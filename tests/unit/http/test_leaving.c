@@ -1,4 +1,5 @@
 /* Clients that are slow, leave early or only half, streams, limits, and the end of the server. */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -480,6 +481,60 @@ static void test_too_many_connections(void **state)
     fx_stop();
 }
 
+static bool has_refused(void)
+{
+    return fx_get_int(&fx.refusals) > 0;
+}
+
+/* Without a free descriptor a client waits until there is one. */
+static void test_out_of_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit was, none;
+    fx_start((struct http_config){ 0 });
+    CHECK(getrlimit(RLIMIT_NOFILE, &was) == 0);
+    int fd = cl_open_later();
+    none = was;
+    none.rlim_cur = (rlim_t)fd + 1;                /* descriptors are given lowest first: all below are taken */
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    cl_connect(fd);
+    cl_send(fd, S(GET("/hello")));
+    fx_until(has_refused);
+    assert_non_null(strstr(fx.refused_why, "open files"));
+    CHECK(setrlimit(RLIMIT_NOFILE, &was) == 0);
+    cl_expect(fd, 200, "hello");
+    cl_close(fd);
+    fx_stop();
+}
+
+/* "::" is every address, those of IPv4 too. */
+static void test_both_families(void **state)
+{
+    (void)state;
+    struct fault f;
+    uint16_t port;
+    struct http_server *s;
+    const struct http_route none[] = { { .path = NULL } };
+    const struct http_table table = { none, NULL, NULL };
+    assert_int_equal(http_server_new(&(struct http_config){ .check_hosts = true, .refused = NULL }, &s, &f), OK);
+    enum err e = http_listen(s, S("all"), S("::"), 0, &table, 1, &port, &f);
+    if (e) {
+        http_server_free(s);                       /* a machine without IPv6 */
+        skip();
+    }
+    assert_int_equal(http_listen(s, S("one"), S("[::1]"), 0, &table, 1, &fx.port, &f), OK);
+    assert_int_equal(http_start(s, &f), OK);
+    fx.port = port;
+    int fd = cl_open();
+    cl_send(fd, S("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+    cl_expect(fd, 404, "nothing");
+    cl_send(fd, S("GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"));
+    cl_expect(fd, 403, "allow_hosts");
+    cl_close(fd);
+    http_stop(s, 1000);
+    http_server_free(s);
+}
+
 /* ---- the end ---- */
 
 static void *stop_main(void *arg)
@@ -602,6 +657,8 @@ int main(void)
         cmocka_unit_test(test_queue_full),
         cmocka_unit_test(test_inflight),
         cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_both_families),
         cmocka_unit_test(test_stop_lets_finish),
         cmocka_unit_test(test_stop_cuts_short),
         cmocka_unit_test(test_stop_ends_streams),
