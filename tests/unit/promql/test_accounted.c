@@ -287,55 +287,59 @@ static void model_rows(struct model *m, bool money)
     }
 }
 
+/* The first time after `after` at which a stream has a row; INT64_MAX: none. */
+static int64_t next_time(const struct model *m, int64_t stream, int64_t after)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < m->n; i++)
+        if (m->rows[i].cumulative && m->rows[i].stream == stream && m->rows[i].t > after && m->rows[i].t < next)
+            next = m->rows[i].t;
+    return next;
+}
+
+/* Moves what a stream amounts to over its rows of one time. An unknown start and a
+ * fall: it began again. */
+static double move_on(const struct model *m, int64_t stream, int64_t t, double greatest)
+{
+    double low = INFINITY, high = 0;
+    for (size_t i = 0; i < m->n; i++)
+        if (m->rows[i].cumulative && m->rows[i].stream == stream && m->rows[i].t == t) {
+            low = fmin(low, m->rows[i].v);
+            high = fmax(high, m->rows[i].v);
+        }
+    return fmax(!stream && low < greatest ? 0 : greatest, high);
+}
+
+/* The same up to, and without, row r among those of its own time. */
+static double before_row(const struct model *m, size_t r, double greatest)
+{
+    const struct acc_row *row = &m->rows[r];
+    double low = INFINITY, smaller = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct acc_row *x = &m->rows[i];
+        if (!x->cumulative || x->stream != row->stream || x->t != row->t)
+            continue;
+        low = fmin(low, x->v);
+        if (x->v < row->v || (x->v == row->v && i < r))
+            smaller = fmax(smaller, x->v);
+    }
+    return fmax(!row->stream && low < greatest ? 0 : greatest, smaller);
+}
+
 /* What row r is more than the rows of its stream before it. */
 static struct model_inc model_inc(const struct model *m, size_t r)
 {
     const struct acc_row *row = &m->rows[r];
     struct model_inc c = { .t = row->t, .start = row->start, .delta = !row->cumulative };
-    if (!row->cumulative) {
-        c.v = row->v;
-        c.nano = nano_of(row->v);
-        return c;
-    }
     double before = 0;
-    for (int64_t at = INT64_MIN;;) {               /* the stream's times one after another */
-        int64_t next = INT64_MAX;
-        for (size_t i = 0; i < m->n; i++)
-            if (m->rows[i].cumulative && m->rows[i].stream == row->stream && m->rows[i].t > at)
-                next = next < m->rows[i].t ? next : m->rows[i].t;
-        bool mine = next == row->t;
-        double greatest = 0;                       /* of that time; before this row among equals */
-        for (size_t i = 0; i < m->n; i++) {
-            const struct acc_row *x = &m->rows[i];
-            bool earlier = !mine || x->v < row->v || (x->v == row->v && i < r);
-            if (x->cumulative && x->stream == row->stream && x->t == next && earlier && x->v > greatest)
-                greatest = x->v;
-        }
-        if (mine) {
-            double all = greatest;                 /* the largest of this time decides about a reset */
-            for (size_t i = 0; i < m->n; i++)
-                if (m->rows[i].cumulative && m->rows[i].stream == row->stream && m->rows[i].t == next)
-                    all = fmax(all, m->rows[i].v);
-            double smallest = all;
-            for (size_t i = 0; i < m->n; i++)
-                if (m->rows[i].cumulative && m->rows[i].stream == row->stream && m->rows[i].t == next)
-                    smallest = fmin(smallest, m->rows[i].v);
-            if (!row->stream && smallest < before)
-                before = 0;
-            before = fmax(before, greatest);
-            c.v = fmax(0, row->v - before);
-            c.nano = nano_of(row->v) > nano_of(before) ? nano_of(row->v) - nano_of(before) : 0;
-            return c;
-        }
-        double smallest = INFINITY;
-        for (size_t i = 0; i < m->n; i++)
-            if (m->rows[i].cumulative && m->rows[i].stream == row->stream && m->rows[i].t == next)
-                smallest = fmin(smallest, m->rows[i].v);
-        if (!row->stream && smallest < before)
-            before = 0;
-        before = fmax(before, greatest);
-        at = next;
+    if (row->cumulative) {
+        for (int64_t t = INT64_MIN; (t = next_time(m, row->stream, t)) < row->t;)
+            before = move_on(m, row->stream, t, before);
+        before = before_row(m, r, before);
     }
+    c.v = fmax(0, row->v - before);
+    c.nano = nano_of(row->v) > nano_of(before) ? nano_of(row->v) - nano_of(before) : 0;
+    return c;
 }
 
 /* Rule 3, read out word by word over all increments. */
@@ -404,24 +408,9 @@ static void model_bases(const struct model *m, int64_t from, struct acc_base *ba
             bases[in->nbases++] = (struct acc_base){ .stream = r->stream, .last = INT64_MIN };
         bases[k].last = bases[k].last > r->t ? bases[k].last : r->t;
     }
-    for (size_t k = 0; k < in->nbases; k++) {      /* the greatest value since the last reset */
-        for (int64_t at = INT64_MIN; at < bases[k].last;) {
-            int64_t next = INT64_MAX;
-            double low = INFINITY, high = 0;
-            for (size_t i = 0; i < m->n; i++)
-                if (m->rows[i].cumulative && m->rows[i].stream == bases[k].stream && m->rows[i].t > at)
-                    next = next < m->rows[i].t ? next : m->rows[i].t;
-            for (size_t i = 0; i < m->n; i++)
-                if (m->rows[i].cumulative && m->rows[i].stream == bases[k].stream && m->rows[i].t == next) {
-                    low = fmin(low, m->rows[i].v);
-                    high = fmax(high, m->rows[i].v);
-                }
-            if (!bases[k].stream && low < bases[k].v)
-                bases[k].v = 0;
-            bases[k].v = fmax(bases[k].v, high);
-            at = next;
-        }
-    }
+    for (size_t k = 0; k < in->nbases; k++)
+        for (int64_t t = INT64_MIN; (t = next_time(m, bases[k].stream, t)) <= bases[k].last;)
+            bases[k].v = move_on(m, bases[k].stream, t, bases[k].v);
     in->before = model_increase(m, INT64_MIN, from - 1);
 }
 
