@@ -198,7 +198,7 @@ bool call_admit(struct call *c)
 static bool admit_form(struct call *c)
 {
     c->req.body = buf_view(&c->body);
-    if (count_pairs(c->req.body) <= HTTP_PARAMS_MAX || !http_is_form(&c->req))
+    if (!call_has_form(c) || count_pairs(c->req.body) + count_pairs(c->head.query) <= HTTP_PARAMS_MAX)
         return true;
     call_refuse(c, 400, "more than %d parameters", HTTP_PARAMS_MAX);
     return false;

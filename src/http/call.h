@@ -74,7 +74,7 @@ void call_refuse(struct call *c, int status, const char *fmt, ...) PRINTF(3, 4);
 void call_finish(struct call *c);                  /* the reply is complete */
 
 /* request.c */
-bool http_is_form(const struct http_req *r);
+bool call_has_form(const struct call *c);          /* is the body one, to be read as parameters? */
 
 /* reply.c */
 void reply_compress(struct call *c);

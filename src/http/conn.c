@@ -468,9 +468,11 @@ static void drain_one(struct conn *c)
             (void)sock_write_now(c->sock, S("0\r\n\r\n"));
         conn_close(c);
         return;
+    case CONN_LINGER:
+        sock_deadline(c->sock, HTTP_LINGER_STOP_MS);
+        return;
     case CONN_BUSY:
     case CONN_SENDING:
-    case CONN_LINGER:
     case CONN_CLOSED:
         return;
     }

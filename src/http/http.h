@@ -46,7 +46,7 @@ struct http_req {
 static inline bool http_gone(const bool *gone) { return __atomic_load_n(gone, __ATOMIC_RELAXED); }
 
 struct str http_header(const struct http_req *r, struct str lower_name);          /* empty if absent */
-/* Query string first, then the body if it is a form. Decoded into r->mem. */
+/* Query string first, then the body if it is a form (never on ROUTE_INGEST). Decoded into r->mem. */
 bool http_param(struct http_req *r, struct str name, struct str *ret);            /* first one */
 uint32_t http_params(struct http_req *r, struct str name, const struct str **ret); /* all of them */
 

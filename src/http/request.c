@@ -26,9 +26,12 @@ struct str http_header(const struct http_req *r, struct str lower_name)
 
 /* ---- parameters ---- */
 
-bool http_is_form(const struct http_req *r)
+/* What is ingested is never a form, whatever its type says: it is curl's default type. */
+bool call_has_form(const struct call *c)
 {
-    struct str type = http_header(r, S("content-type"));
+    if (c->route && c->route->flags & ROUTE_INGEST)
+        return false;
+    struct str type = http_header(&c->req, S("content-type"));
     return str_eq_nocase(str_trim(str_cut(&type, ';')), S("application/x-www-form-urlencoded"));
 }
 
@@ -40,6 +43,7 @@ static void read_pairs(struct call *c, struct str s, uint32_t *cap)
         struct str value = str_cut(&s, '&');
         if (!value.n)
             continue;
+        CHECK(c->nparams < HTTP_PARAMS_MAX);       /* call.c counted */
         struct str name = str_cut(&value, '=');
         struct http_header pair = { 0 };
         CHECK(percent_decode(name, true, true, &c->mem, &pair.name));
@@ -55,7 +59,7 @@ static void read_params(struct call *c)
     c->params_read = true;
     uint32_t cap = 0;
     read_pairs(c, c->req.raw_query, &cap);
-    if (http_is_form(&c->req))
+    if (call_has_form(c))
         read_pairs(c, c->req.body, &cap);
 }
 
