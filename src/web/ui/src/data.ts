@@ -21,7 +21,7 @@ export interface Slot {
   loading: boolean;
 }
 
-const ROUND_MS = 1000;        /* between two refreshes by ticks */
+const ROUND_MS = 1000;        /* between two refreshes by ticks, and three times what the last one took */
 const IDLE_MS = 30_000;       /* a moving window moves without ticks too */
 const PARALLEL = 4;           /* browsers open six connections to a host; one is the stream's */
 const PREVIOUS_MS = 60_000;   /* the figure to compare with is kept that long */
@@ -165,7 +165,7 @@ async function readStatus(): Promise<void> {
 
 let running: AbortController | undefined;
 let again = false;
-let endedAt = 0;
+let nextAt = 0;
 let timer = 0;
 let linesFor = "";
 
@@ -175,13 +175,14 @@ function viewKey(r: Range, f: readonly Filter[]): string {
 
 async function round(): Promise<void> {
   const control = new AbortController();
+  const began = Date.now();
   running = control;
   again = false;
   await readStatus();
   now.value = Date.now();
   const w = resolve(range.value, now.value);
   view.value = w;
-  if (w && board && status.value && !status.value.empty) {
+  if (w && board && status.value && !status.value.empty && !statusError.value) {
     const key = viewKey(range.value, filters.value);
     const withLines = key !== linesFor;
     const r: Round = { window: w, filters: filters.value, fetched: new Map(), signal: control.signal };
@@ -192,7 +193,7 @@ async function round(): Promise<void> {
   if (running !== control)
     return;
   running = undefined;
-  endedAt = Date.now();
+  nextAt = Date.now() + Math.max(ROUND_MS, 3 * (Date.now() - began));
   if (again)
     refreshSoon();
   else
@@ -206,7 +207,7 @@ export function refreshSoon(): void {
     return;
   }
   clearTimeout(timer);
-  timer = window.setTimeout(() => void round(), Math.max(0, endedAt + ROUND_MS - Date.now()));
+  timer = window.setTimeout(() => void round(), Math.max(0, nextAt - Date.now()));
 }
 
 /** The view changed, or somebody pressed refresh: ask again at once. */

@@ -1,7 +1,8 @@
 /* How one event reads in a line: what kind it is, and what it says. Fields that
  * are not here are still shown when its row is opened. */
-import type { Labels } from "./api";
+import { newestFirst, type Labels, type Line } from "./api";
 import { modelName, text } from "./format";
+import type { Filter } from "./query";
 
 export type Tone = "" | "good" | "warn" | "bad";
 
@@ -67,7 +68,26 @@ export function toneOf(l: Labels, line: string): Tone {
 
 export const isQuiet = (l: Labels, line: string): boolean => QUIET.has(nameOf(l, line));
 
-/** For telling whether two copies, one queried and one streamed, are the same record. */
-export function identityOf(timeNs: string, line: string, l: Labels): string {
-  return [timeNs, line, l["session_id"], l["event_sequence"], l["tool_use_id"]].join("\u0000");
+/** Tells whether two copies, one queried and one streamed, are the same record. */
+export const idOf = (l: Line): string => [l.timeNs, l.line, l.labels["session_id"], l.labels["event_sequence"], l.labels["tool_use_id"]].join("\u0000");
+
+/* The same test as the query's: what streams in must be what the query would give. */
+export function passes(l: Line, fs: readonly Filter[], carried: readonly string[]): boolean {
+  const groups = new Map<string, boolean>();
+  for (const f of fs) {
+    if (!carried.includes(f.label))
+      continue;
+    const same = (l.labels[f.label] ?? "") === f.value;
+    const key = `${f.label}${f.not}`;
+    groups.set(key, f.not ? (groups.get(key) ?? true) && !same : (groups.get(key) ?? false) || same);
+  }
+  return [...groups.values()].every(Boolean);
+}
+
+/** Newest first, each record once, not more than max. */
+export function merge(a: readonly Line[], b: readonly Line[], max: number): Line[] {
+  const seen = new Map<string, Line>();
+  for (const l of [...a, ...b])
+    seen.set(idOf(l), seen.get(idOf(l)) ?? l);
+  return [...seen.values()].sort(newestFirst).slice(0, max);
 }

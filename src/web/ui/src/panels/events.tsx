@@ -2,14 +2,13 @@
  * is over the list or after pressing pause; what came meanwhile is counted. */
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { newestFirst, type Line } from "../api";
+import type { Line } from "../api";
 import type { EventsPanel } from "../board";
 import { filterDefs } from "../boards";
 import { carriedBy, slotOf, view } from "../data";
-import { identityOf, isQuiet, nameOf, summaryOf, toneOf } from "../events";
+import { idOf, isQuiet, merge, nameOf, passes, summaryOf, toneOf } from "../events";
 import { brief } from "../format";
 import { link, onLines } from "../live";
-import type { Filter } from "../query";
 import { addFilter, filters, isFiltered } from "../router";
 import { clockOf, dayOf } from "../time";
 import { Icon } from "../widgets";
@@ -19,29 +18,7 @@ const SHOWN_MAX = 200;
 const HELD_MAX = 2000;
 
 const FILTERABLE = new Set(filterDefs.map((f) => f.label));
-const idOf = (l: Line) => identityOf(l.timeNs, l.line, l.labels);
 const msOfLine = (l: Line) => Number(l.timeNs.slice(0, -6));
-
-/* The same test as the query's: what streams in must be what the query would give. */
-function passes(l: Line, fs: readonly Filter[], carried: readonly string[]): boolean {
-  const groups = new Map<string, boolean>();
-  for (const f of fs) {
-    if (!carried.includes(f.label))
-      continue;
-    const same = (l.labels[f.label] ?? "") === f.value;
-    const key = `${f.label}${f.not}`;
-    groups.set(key, f.not ? (groups.get(key) ?? true) && !same : (groups.get(key) ?? false) || same);
-  }
-  return [...groups.values()].every(Boolean);
-}
-
-/** Newest first, each record once, not more than max. */
-export function merge(a: readonly Line[], b: readonly Line[], max: number): Line[] {
-  const seen = new Map<string, Line>();
-  for (const l of [...a, ...b])
-    seen.set(idOf(l), seen.get(idOf(l)) ?? l);
-  return [...seen.values()].sort(newestFirst).slice(0, max);
-}
 
 function Fields({ line }: { line: Line }) {
   const pairs = Object.entries(line.labels).sort(([a], [b]) => (a < b ? -1 : 1));

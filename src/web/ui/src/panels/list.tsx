@@ -43,9 +43,9 @@ export function List({ panel }: { panel: ListPanel }) {
   const known = slots.every((s) => s.rows !== undefined);
   const failed = slots.some((s) => s.error !== undefined);
   const answering = panel.list.of.items.filter((i) => !i.source || unreached(filters.value, sources[i.source] ?? []).length === 0);
-  const attempts = answering.map((i) => {
+  const attempts = answering.flatMap((i) => {
     const n = (of.rows ?? []).filter((r) => r.labels[panel.list.label] === i.is).reduce((sum, r) => sum + (r.values[0] ?? 0), 0);
-    return `${text(n, "count")} ${i.name}`;
+    return n > 0 ? [`${text(n, "count")} ${i.name}`] : [];
   });
   if (entries.length === 0) {
     return (

@@ -88,7 +88,7 @@ function Traps({ endpoint }: { endpoint: string }) {
         <li><b>Exporter variables in a repository's own <code>.claude/settings.json</code> are ignored,</b> and managed settings win over yours.</li>
         <li><b>Errors are silent</b> unless <code>CLAUDE_CODE_OTEL_DIAG_STDERR=1</code> is set.</li>
       </ul>
-      <p>To test the way here without Claude Code (the answer is <code>{"{\"partialSuccess\":{}}"}</code>, and nothing is stored):</p>
+      <p>To test the way here without Claude Code (the answer is <code>{"{}"}</code>, and nothing is stored):</p>
       <Code text={`curl -sS -H 'Content-Type: application/json' -d '{}' ${endpoint}/v1/logs`} />
     </section>
   );
