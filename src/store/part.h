@@ -73,7 +73,8 @@ struct part_write {
 MUST enum err part_flush_begin(struct part_set *s, const int64_t *from_ns, size_t n, struct fault *f);
 /* One transaction (content file first); on success durable, its mark stored and its
  * generation raised by one. Not yet visible to views. After a failure the partition is
- * as before; flush_begin() again to retry, with rows above part_span_at().mark only. */
+ * as before, or, if only the last sync failed, as after: begin again to retry, with rows
+ * above part_span_at().mark only, asked anew after each failure. */
 MUST enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f);
 /* Writes the catalogue and makes everything written visible to new views. A fault of
  * the catalogue leaves the files right and the views new; only the next start is slower. */

@@ -6,7 +6,8 @@
  *                 born <= g < gone, so that compaction can write beside readers.
  *     column      id = chunk * 4096 + column: one blob, as chunk.h has it
  *     filter      id = chunk: which sessions and prompts; id 0: sessions of all chunks
- *     carry       totals of series that also lived in earlier partitions, where this one begins
+ *     carry       totals of series that also lived in earlier partitions, where this one begins;
+ *                 base is the bits of a double (SQLite would make -0 a 0 and NaN a NULL)
  *     session     id = chunk: its sessions, with their times and sources
  *     rollup      id = chunk: its increments by hour and dimension
  *
@@ -40,7 +41,7 @@ static const char schema_main[] =
     " t1 INTEGER NOT NULL, rows INTEGER NOT NULL, born INTEGER NOT NULL, gone INTEGER, summary BLOB NOT NULL);"
     "CREATE TABLE filter(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE carry(series BLOB PRIMARY KEY, earlier_from_ns INTEGER NOT NULL, earlier_generation INTEGER NOT NULL,"
-    " last_ns INTEGER NOT NULL, base REAL NOT NULL) WITHOUT ROWID;"
+    " last_ns INTEGER NOT NULL, base INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE session(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE rollup(id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
 
@@ -254,7 +255,9 @@ static enum err put_carries(struct part_file *p, const struct part_carry *c, siz
         sql_bind_i64(st, 2, c[i].earlier_from_ns);
         sql_bind_i64(st, 3, (int64_t)c[i].earlier_generation);
         sql_bind_i64(st, 4, c[i].last_ns);
-        sql_bind_f64(st, 5, c[i].base);
+        int64_t base;
+        memcpy(&base, &c[i].base, sizeof base);
+        sql_bind_i64(st, 5, base);
         e = sql_run(st, f);
     }
     return e;
@@ -295,41 +298,50 @@ static struct part_head head_after(const struct part_head *h, const struct part_
     return n;
 }
 
-static enum err write_in_transaction(struct part_file *p, const struct part_write *w, struct part_head *head,
-                                     struct part_head *ret, struct fault *f)
+/* Does the file have what we think it has? A commit whose last sync failed is reported
+ * as failed and yet found in the WAL by whoever opens the file next. */
+static enum err check_head(struct part_file *p, const struct part_write *w, struct part_head *head, bool *ret_done,
+                           struct fault *f)
 {
     struct part_head now;
     enum err e = part_file_head(p, &now, f);
     if (e)
         return e;
-    if (now.generation != head->generation || now.mark != head->mark || now.next_chunk != head->next_chunk) {
-        *head = now;
-        return fault_set(f, E_UNAVAILABLE, 0, "%s: a write that was reported as failed is in it", sql_path(p->db));
-    }
-    if (now.next_chunk + w->nchunks > PART_CHUNKS_MAX)
+    bool same = now.generation == head->generation && now.mark == head->mark && now.next_chunk == head->next_chunk;
+    *head = now;
+    *ret_done = !same && now.mark == w->mark;      /* the mark says which rows: it is this very write */
+    if (same || *ret_done)
+        return OK;
+    return fault_set(f, E_UNAVAILABLE, 0, "%s: a write that was reported as failed is in it", sql_path(p->db));
+}
+
+static enum err write_rows(struct part_file *p, const struct part_write *w, struct part_head *head, struct fault *f)
+{
+    if (head->next_chunk + w->nchunks > PART_CHUNKS_MAX)
         return fault_set(f, E_LIMIT, 0, "%s: more than %llu chunks", sql_path(p->db), (unsigned long long)PART_CHUNKS_MAX);
-    *ret = head_after(&now, w);
-    e = put_chunks(p, w, now.next_chunk, ret->generation, f);
+    struct part_head after = head_after(head, w);
+    enum err e = put_chunks(p, w, head->next_chunk, after.generation, f);
     if (!e)
         e = put_carries(p, w->carries, w->ncarries, f);
-    return e ? e : put_head(p, ret, f);
+    if (!e)
+        e = put_head(p, &after, f);
+    if (!e)
+        e = sql_commit(p->db, f);
+    if (!e)
+        *head = after;
+    return e;
 }
 
 enum err part_file_write(struct part_file *p, const struct part_write *w, struct part_head *head, struct fault *f)
 {
     CHECK(p->kind == PART_MAIN && w->mark >= head->mark);
-    struct part_head after;
+    bool done = false;
     enum err e = sql_begin(p->db, f);
-    if (e)
-        return e;
-    e = write_in_transaction(p, w, head, &after, f);
-    if (e) {
-        sql_rollback(p->db);
-        return e;
-    }
-    e = sql_commit(p->db, f);
     if (!e)
-        *head = after;
+        e = check_head(p, w, head, &done, f);
+    if (!e && !done)
+        e = write_rows(p, w, head, f);
+    sql_rollback(p->db);                           /* after a commit there is nothing to roll back */
     return e;
 }
 
@@ -482,7 +494,8 @@ enum err part_file_carry(struct part_file *p, struct part_carry *c, bool *ret_fo
         c->earlier_from_ns = sql_i64(p->carry, 0);
         c->earlier_generation = (uint64_t)sql_i64(p->carry, 1);
         c->last_ns = sql_i64(p->carry, 2);
-        c->base = sql_f64(p->carry, 3);
+        int64_t base = sql_i64(p->carry, 3);
+        memcpy(&c->base, &base, sizeof base);
     }
     if (!e)
         *ret_found = row;

@@ -47,7 +47,8 @@ void part_file_closep(struct part_file **p);
 MUST enum err part_file_head(struct part_file *p, struct part_head *ret, struct fault *f);
 /* Everything of `w` for the main file in one transaction; *head is what the file had and
  * becomes what it has. If the file has something else, an earlier commit came through
- * after all: *head says what, and nothing is written (E_UNAVAILABLE). */
+ * after all: *head says what, and nothing is written; OK if it was of the same mark,
+ * E_UNAVAILABLE if not. */
 MUST enum err part_file_write(struct part_file *p, const struct part_write *w, struct part_head *head, struct fault *f);
 /* The content columns of the same, under the same chunk ids; removes what an earlier
  * attempt left behind (ids from next_chunk on). */

@@ -195,11 +195,6 @@ void sql_bind_i64(struct sql_stmt *st, int at, int64_t v)
     CHECK(sqlite3_bind_int64(st->st, at, v) == SQLITE_OK);
 }
 
-void sql_bind_f64(struct sql_stmt *st, int at, double v)
-{
-    CHECK(sqlite3_bind_double(st->st, at, v) == SQLITE_OK);
-}
-
 void sql_bind_text(struct sql_stmt *st, int at, struct str s)
 {
     CHECK(sqlite3_bind_text64(st->st, at, s.p ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
@@ -238,11 +233,6 @@ void sql_reset(struct sql_stmt *st)
 int64_t sql_i64(struct sql_stmt *st, int col)
 {
     return sqlite3_column_int64(st->st, col);
-}
-
-double sql_f64(struct sql_stmt *st, int col)
-{
-    return sqlite3_column_double(st->st, col);
 }
 
 struct str sql_bytes(struct sql_stmt *st, int col)

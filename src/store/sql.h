@@ -36,7 +36,6 @@ void sql_finishp(struct sql_stmt **st);
 
 /* Parameters are ?1, ?2, ...: bind them by number, step until there is no row, reset. */
 void sql_bind_i64(struct sql_stmt *st, int at, int64_t v);
-void sql_bind_f64(struct sql_stmt *st, int at, double v);
 void sql_bind_text(struct sql_stmt *st, int at, struct str s);
 void sql_bind_blob(struct sql_stmt *st, int at, struct str s);
 MUST enum err sql_step(struct sql_stmt *st, bool *ret_row, struct fault *f);
@@ -44,7 +43,6 @@ MUST enum err sql_run(struct sql_stmt *st, struct fault *f);        /* step to t
 void sql_reset(struct sql_stmt *st);
 
 int64_t sql_i64(struct sql_stmt *st, int col);     /* columns count from 0 */
-double sql_f64(struct sql_stmt *st, int col);
 struct str sql_bytes(struct sql_stmt *st, int col);         /* text or blob; p == NULL for NULL */
 
 MUST enum err sql_begin(struct sql *s, struct fault *f);    /* takes the write lock at once */
