@@ -75,6 +75,8 @@ void note_at(const struct eval *ev, bool warning, const struct expr *where, cons
 /* ---- instant selectors ----------------------------------------------------- */
 
 struct sight {
+    struct eval *ev;
+    struct vec *ret;
     struct steps st;
     int64_t offset, lookback;
     bool fixed, smoothed, times;
@@ -128,9 +130,24 @@ static void stretch(const struct sight *s, const struct points *p, uint32_t *ret
     *ret_n = end > *ret_from ? (uint32_t)MIN(end, (int64_t)s->st.n) - *ret_from : 0;
 }
 
+static enum err see_series(void *arg, const struct points *p, struct fault *f)
+{
+    struct sight part = *(struct sight *)arg;
+    uint32_t from, n;
+    (void)f;
+    stretch(&part, p, &from, &n);
+    part.st.start_ms = steps_at(part.st, from);
+    part.st.n = n;
+    see(&part, p, vec_add(part.ev->q, part.ret, p->labels, from, n));
+    return OK;
+}
+
 enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, struct vec *ret, struct fault *f)
 {
-    struct sight s = { .st = ev->st, .lookback = ev->q->lookback_ns / NS_PER_MS, .smoothed = sel->smoothed, .times = times };
+    struct sight s = {
+        .ev = ev, .ret = ret, .st = ev->st, .lookback = ev->q->lookback_ns / NS_PER_MS, .smoothed = sel->smoothed,
+        .times = times,
+    };
     enum err e = eval_shift(ev, &sel->shift, &s.offset, &s.fixed, &s.at, f);
     if (e)
         return e;
@@ -140,18 +157,10 @@ enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, 
         .to_ms = sight_ref(&s, s.st.n - 1) + (s.smoothed ? s.lookback : 0),
         .totals = !times,
         .drop_stale = s.smoothed,
+        .each = see_series,
+        .arg = &s,
     };
-    struct pointset set;
-    e = select_points(ev, &req, &set, f);
-    for (uint32_t i = 0; i < set.n && !e; i++) {
-        uint32_t from, n;
-        stretch(&s, &set.at[i], &from, &n);
-        struct sight part = s;
-        part.st.start_ms = steps_at(s.st, from);
-        part.st.n = n;
-        see(&part, &set.at[i], vec_add(ev->q, ret, set.at[i].labels, from, n));
-        e = query_check(ev->q, f);
-    }
+    e = select_points(ev, &req, f);
     vec_trim(ret);
     return e ? e : vec_merge(ev->q, ret, f);
 }

@@ -50,8 +50,12 @@ struct select_req {
     int64_t after_ms, to_ms;                       /* samples of (after, to] */
     bool totals;                                   /* absolute totals are shown: bases are needed */
     bool drop_stale;
+    /* Called for each series, in the order of their labels. Times and values are valid
+     * during the call only, labels for the whole query. An error ends the selection. */
+    enum err (*each)(void *arg, const struct points *p, struct fault *f);
+    void *arg;
 };
-enum err select_points(struct eval *ev, const struct select_req *r, struct pointset *ret, struct fault *f) MUST;
+enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f) MUST;
 
 /* The labels that absent() and absent_over_time() give for their argument. */
 struct labels absent_labels(struct eval *ev, const struct expr *arg);

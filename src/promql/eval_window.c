@@ -36,53 +36,56 @@ static enum err selector_lens(struct eval *ev, const struct expr *x, struct lens
     return e ? e : eval_shift(ev, &s->shift, &l->offset, &l->fixed, &l->at, f);
 }
 
-static enum err selector_points(struct eval *ev, const struct expr *x, bool totals, struct lens *l, struct pointset *ret,
-                                struct fault *f)
+/* What is done with each series of a range vector. */
+struct use {
+    enum err (*each)(void *arg, const struct points *p, struct fault *f);
+    void *arg;
+};
+
+static enum err selector_points(struct eval *ev, const struct expr *x, bool totals, const struct lens *l,
+                                const struct use *use, struct fault *f)
 {
-    enum err e = selector_lens(ev, x, l, f);
-    if (e)
-        return e;
     struct select_req req = {
         .sel = &x->range.of->sel,
         .after_ms = lens_ref(l, 0) - l->range - l->lookback_before,
         .to_ms = lens_ref(l, l->st.n - 1) + l->lookback_after,
         .totals = totals,
         .drop_stale = true,
+        .each = use->each,
+        .arg = use->arg,
     };
-    return select_points(ev, &req, ret, f);
+    return select_points(ev, &req, f);
 }
 
-static void vec_points(struct eval *inner, const struct vec *v, struct pointset *ret)
+static enum err use_series(struct eval *inner, const struct tser *s, const struct use *use, struct fault *f)
 {
-    struct arena *mem = inner->q->mem;
-    ret->at = arena_new(mem, struct points, v->n);
-    for (uint32_t s = 0; s < v->n; s++) {
-        const struct tser *t = &v->at[s];
-        struct points *p = &ret->at[ret->n++];
-        *p = (struct points){
-            .labels = t->labels, .t = arena_new(mem, int64_t, t->n), .v = arena_new(mem, double, t->n),
-        };
-        for (uint32_t i = 0; i < t->n; i++)
-            if (!value_is_absent(t->v[i])) {
-                p->t[p->n] = steps_at(inner->st, t->from + i);
-                p->v[p->n++] = t->v[i];
-            }
-    }
+    int64_t *t = arena_new(inner->q->mem, int64_t, s->n);
+    double *v = arena_new(inner->q->mem, double, s->n);
+    struct points p = { .labels = s->labels, .t = t, .v = v };
+    for (uint32_t i = 0; i < s->n; i++)
+        if (!value_is_absent(s->v[i])) {
+            t[p.n] = steps_at(inner->st, s->from + i);
+            v[p.n++] = s->v[i];
+        }
+    enum err e = query_check(inner->q, f);
+    return e || !p.n ? e : use->each(use->arg, &p, f);
+}
+
+static enum err subquery_lens(struct eval *ev, const struct expr *x, struct lens *l, int64_t *ret_step, struct fault *f)
+{
+    *l = (struct lens){ .st = ev->st };
+    *ret_step = SUBQUERY_STEP_MS;
+    enum err e = eval_dur(ev, x->sub.range, true, &l->range, f);
+    if (!e && x->sub.step)
+        e = eval_dur(ev, x->sub.step, true, ret_step, f);
+    *ret_step = MAX(*ret_step, (int64_t)1);
+    return e ? e : eval_shift(ev, &x->sub.shift, &l->offset, &l->fixed, &l->at, f);
 }
 
 /* The inner steps are multiples of the subquery's step, whatever the outer ones are. */
-static enum err subquery_points(struct eval *ev, const struct expr *x, struct lens *l, struct pointset *ret, struct fault *f)
+static enum err subquery_points(struct eval *ev, const struct expr *x, const struct lens *l, int64_t step,
+                                const struct use *use, struct fault *f)
 {
-    *l = (struct lens){ .st = ev->st };
-    int64_t step = SUBQUERY_STEP_MS;
-    enum err e = eval_dur(ev, x->sub.range, true, &l->range, f);
-    if (!e && x->sub.step)
-        e = eval_dur(ev, x->sub.step, true, &step, f);
-    if (!e)
-        e = eval_shift(ev, &x->sub.shift, &l->offset, &l->fixed, &l->at, f);
-    if (e)
-        return e;
-    step = MAX(step, (int64_t)1);
     int64_t after = lens_ref(l, 0) - l->range, last = lens_ref(l, l->st.n - 1);
     int64_t start = step * (after / step);
     if (start <= after)
@@ -92,23 +95,28 @@ static enum err subquery_points(struct eval *ev, const struct expr *x, struct le
     uint64_t n = (uint64_t)((last - start) / step) + 1;
     if (n > UINT32_MAX / 2)
         return fault_set(f, E_LIMIT, 0, "subquery has too many steps");
-    e = query_hold(ev->q, n, f);
+    enum err e = query_hold(ev->q, n, f);
     struct eval inner = *ev;
     inner.st = (struct steps){ start, step, (uint32_t)n };
     struct vec v = { 0 };
     if (!e)
         e = eval_vector(&inner, x->sub.of, &v, f);
-    if (!e)
-        vec_points(&inner, &v, ret);
+    for (uint32_t s = 0; s < v.n && !e; s++)
+        e = use_series(&inner, &v.at[s], use, f);
     return e;
 }
 
-static enum err range_points(struct eval *ev, const struct expr *x, bool totals, struct lens *l, struct pointset *ret,
-                             struct fault *f)
+/* Where the windows lie, and a subquery's step. */
+static enum err range_lens(struct eval *ev, const struct expr *x, struct lens *l, int64_t *ret_step, struct fault *f)
 {
-    *ret = (struct pointset){ 0 };
     CHECK(x->kind == X_RANGE || x->kind == X_SUBQUERY);
-    return x->kind == X_RANGE ? selector_points(ev, x, totals, l, ret, f) : subquery_points(ev, x, l, ret, f);
+    return x->kind == X_RANGE ? selector_lens(ev, x, l, f) : subquery_lens(ev, x, l, ret_step, f);
+}
+
+static enum err range_points(struct eval *ev, const struct expr *x, bool totals, const struct lens *l, int64_t step,
+                             const struct use *use, struct fault *f)
+{
+    return x->kind == X_RANGE ? selector_points(ev, x, totals, l, use, f) : subquery_points(ev, x, l, step, use, f);
 }
 
 /* ---- anchored and smoothed raw ranges -------------------------------------- */
@@ -152,30 +160,48 @@ static void extend(struct eval *ev, const struct lens *l, struct points *p)
     p->n = n;
 }
 
+struct raw_job {
+    struct eval *ev;
+    struct lens lens;
+    struct pointset *ret;
+};
+
+static enum err keep_raw(void *arg, const struct points *all, struct fault *f)
+{
+    struct raw_job *j = arg;
+    struct points p = *all;
+    int64_t end = lens_ref(&j->lens, 0) + j->lens.lookback_after;
+    int64_t start = lens_ref(&j->lens, 0) - j->lens.range - j->lens.lookback_before;
+    while (p.n && p.t[p.n - 1] > end)
+        p.n--;
+    while (p.n && p.t[0] <= start) {
+        p.t++;
+        p.v++;
+        p.n--;
+    }
+    if (p.n && (j->lens.anchored || j->lens.smoothed)) {
+        extend(j->ev, &j->lens, &p);
+    } else {
+        int64_t *t = arena_new(j->ev->q->mem, int64_t, p.n);
+        double *v = arena_new(j->ev->q->mem, double, p.n);
+        memcpy(t, p.t, sizeof *t * p.n);
+        memcpy(v, p.v, sizeof *v * p.n);
+        p.t = t;
+        p.v = v;
+    }
+    p.acc = NULL;
+    if (p.n)
+        *arena_push(j->ev->q->mem, j->ret->at, j->ret->n, j->ret->cap) = p;
+    return query_check(j->ev->q, f);
+}
+
 enum err eval_range_points(struct eval *ev, const struct expr *x, struct pointset *ret, struct fault *f)
 {
-    struct lens l;
-    enum err e = range_points(ev, x, true, &l, ret, f);
-    if (e)
-        return e;
-    int64_t end = lens_ref(&l, 0) + l.lookback_after, start = lens_ref(&l, 0) - l.range - l.lookback_before;
-    uint32_t out = 0;
-    for (uint32_t s = 0; s < ret->n; s++) {
-        struct points p = ret->at[s];
-        while (p.n && p.t[p.n - 1] > end)
-            p.n--;
-        while (p.n && p.t[0] <= start) {
-            p.t++;
-            p.v++;
-            p.n--;
-        }
-        if (p.n && (l.anchored || l.smoothed))
-            extend(ev, &l, &p);
-        if (p.n)
-            ret->at[out++] = p;
-    }
-    ret->n = out;
-    return OK;
+    struct raw_job j = { .ev = ev, .ret = ret };
+    int64_t step = 0;
+    *ret = (struct pointset){ 0 };
+    enum err e = range_lens(ev, x, &j.lens, &step, f);
+    return e ? e : range_points(ev, x, true, &j.lens, step, &(struct use){ keep_raw, &j }, f);
 }
 
 /* ---- windows --------------------------------------------------------------- */
@@ -187,6 +213,9 @@ struct window_job {
     double *args[FN_ARGS_MAX];                     /* scalars, by step */
     uint32_t nargs;
     bool exact;                                    /* increases of accounted series */
+    const struct expr *arg;                        /* the range vector */
+    struct str noted;                              /* the metric that a note was made of last */
+    struct vec *ret;
 };
 
 /* The steps whose windows can hold a point of the series. */
@@ -204,7 +233,7 @@ static void stretch(const struct lens *l, const struct points *p, uint32_t *ret_
     *ret_end = (uint32_t)MIN(end, (int64_t)l->st.n);
 }
 
-static enum err one_series(struct window_job *j, const struct points *p, struct vec *ret, struct fault *f)
+static enum err one_series(struct window_job *j, const struct points *p, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
     const struct lens *l = &j->lens;
@@ -213,7 +242,7 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
     if (from >= end)
         return OK;
     struct labels labels = j->fn->flags & FN_KEEP_NAME ? p->labels : labels_drop_name(q->mem, p->labels);
-    struct tser *out = vec_add(q, ret, labels, from, end - from);
+    struct tser *out = vec_add(q, j->ret, labels, from, end - from);
     struct window w = {
         .range_s = (double)l->range / 1000, .anchored = l->anchored, .smoothed = l->smoothed,
         .acc = j->exact ? p->acc : NULL, .q = q, .f = f,
@@ -254,17 +283,18 @@ static enum err check_extended(struct window_job *j, struct fault *f)
 }
 
 /* A counter's functions on something whose name is no counter's. */
-static void note_not_counter(struct eval *ev, const struct expr *arg, struct labels l)
+static void note_not_counter(struct window_job *j, struct labels l)
 {
     struct str name = labels_get(l, S("__name__"));
     if (!name.n || str_ends(name, S("_total")) || str_ends(name, S("_sum")) || str_ends(name, S("_count")) ||
-        str_ends(name, S("_bucket")))
+        str_ends(name, S("_bucket")) || str_eq(name, j->noted))
         return;
     char text[200];
     snprintf(text, sizeof text,
              "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"" STR_FMT "\"",
              STR_ARG(str_sub(name, 0, 100)));
-    note_at(ev, false, arg, text);
+    note_at(j->ev, false, j->arg, text);
+    j->noted = name;
 }
 
 /* 1 where no series has anything. */
@@ -282,37 +312,46 @@ static void absent_of(struct eval *ev, const struct expr *arg, struct vec *v)
     *v = out;
 }
 
-enum err eval_window_call(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
+static enum err window_series(void *arg, const struct points *p, struct fault *f)
 {
-    struct window_job j = { .ev = ev, .fn = x->call.fn };
-    const struct expr *arg = NULL;
+    struct window_job *j = arg;
+    enum err e = one_series(j, p, f);
+    if (!e && j->fn->flags & FN_INCREASE)
+        note_not_counter(j, p->labels);
+    return e;
+}
+
+/* The scalars among the arguments, by step, and the range vector. */
+static enum err window_args(struct window_job *j, const struct expr *x, struct fault *f)
+{
     enum err e = OK;
     for (uint32_t i = 0; i < x->call.nargs && !e; i++) {
         if (x->call.args[i]->type == T_MATRIX) {
-            arg = x->call.args[i];
+            j->arg = expr_bare(x->call.args[i]);
             continue;
         }
-        j.args[j.nargs] = arena_new(ev->q->mem, double, ev->st.n);
-        e = eval_scalar(ev, x->call.args[i], j.args[j.nargs++], f);
+        j->args[j->nargs] = arena_new(j->ev->q->mem, double, j->ev->st.n);
+        e = eval_scalar(j->ev, x->call.args[i], j->args[j->nargs++], f);
     }
-    CHECK(arg);
-    j.exact = j.fn->flags & FN_INCREASE && !ev->q->extrapolate_always;
-    struct pointset set = { 0 };
+    CHECK(e || j->arg);
+    return e;
+}
+
+enum err eval_window_call(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
+{
+    struct window_job j = { .ev = ev, .fn = x->call.fn, .ret = ret };
+    int64_t step = 0;
+    enum err e = window_args(&j, x, f);
     if (!e)
-        e = range_points(ev, expr_bare(arg), !(j.fn->flags & FN_NO_BASE), &j.lens, &set, f);
+        e = range_lens(ev, j.arg, &j.lens, &step, f);
     if (!e)
         e = check_extended(&j, f);
-    for (uint32_t s = 0; s < set.n && !e; s++) {
-        if (!set.at[s].n)
-            continue;
-        e = one_series(&j, &set.at[s], ret, f);
-        if (!e)
-            e = query_check(ev->q, f);
-        if (!e && j.fn->flags & FN_INCREASE)
-            note_not_counter(ev, arg, set.at[s].labels);
-    }
+    if (e)
+        return e;
+    j.exact = j.fn->flags & FN_INCREASE && !ev->q->extrapolate_always;
+    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &(struct use){ window_series, &j }, f);
     vec_trim(ret);
     if (!e && j.fn->flags & FN_ABSENT)
-        absent_of(ev, expr_bare(arg), ret);
+        absent_of(ev, j.arg, ret);
     return e ? e : vec_merge(ev->q, ret, f);
 }

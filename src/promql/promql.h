@@ -28,8 +28,8 @@ void promql_done(struct promql *p);
 /* Samples as they are stored: what an instant query of a range selector shows. */
 struct points {
     struct labels labels;
-    int64_t *t;                                    /* ms, ascending */
-    double *v;
+    const int64_t *t;                              /* ms, ascending */
+    const double *v;
     size_t n;
     const struct accounted *acc;                   /* NULL: a plain series */
 };

@@ -3,7 +3,8 @@
  * A scan's rows are put together by series (query/rowset.h) in two passes: all rows
  * into one flat list, then by counting into one stretch a series. A series whose
  * rows carry increments or totals goes through accounted.c; any other is what was
- * stored, of equal times the first to arrive.
+ * stored, of equal times the first to arrive. The caller is handed one series after
+ * another, so that only one has its points in this form at a time.
  *
  * The scan reaches 60 s further on both sides than what is asked for, since a point
  * of an accounted series also shows as a sample up to 60 s before its time, and
@@ -19,6 +20,8 @@
 #include "query/rowset.h"
 
 #define TIME_MS_MAX (INT64_MAX / NS_PER_MS - 1)
+
+enum { SERIES_MEMORY = 64 << 20 };                 /* budget of one series' points; more is still given */
 
 struct raw {
     uint32_t series;
@@ -44,6 +47,7 @@ struct job {
     struct rows rows, sorted;
     uint32_t *first;                               /* by series: its stretch of sorted */
     struct rowset set;
+    struct arena mem;                              /* of the series at hand */
 };
 
 static void rows_done(struct rows *r)
@@ -235,16 +239,18 @@ static void plain_series(struct job *j, struct raw *r, size_t n, struct points *
             qsort(r, n, sizeof *r, by_time_then_arrival);
             break;
         }
-    ret->t = arena_new(j->ev->q->mem, int64_t, n);
-    ret->v = arena_new(j->ev->q->mem, double, n);
+    int64_t *t = arena_new(&j->mem, int64_t, n);
+    double *v = arena_new(&j->mem, double, n);
     for (size_t i = 0; i < n; i++) {
         bool in_range = r[i].t > j->req->after_ms && r[i].t <= j->req->to_ms;
-        bool again = ret->n && ret->t[ret->n - 1] == r[i].t;
+        bool again = ret->n && t[ret->n - 1] == r[i].t;
         if (!in_range || again || (j->req->drop_stale && value_is_absent(r[i].v)))
             continue;
-        ret->t[ret->n] = r[i].t;
-        ret->v[ret->n++] = r[i].v;
+        t[ret->n] = r[i].t;
+        v[ret->n++] = r[i].v;
     }
+    ret->t = t;
+    ret->v = v;
 }
 
 /* ---- accounted series ------------------------------------------------------ */
@@ -341,7 +347,7 @@ static void add_before(struct acc_input *in, const struct base_key *k)
 /* What the answers say about a series: its streams' bases and its total before. */
 static void use_bases(struct job *j, const struct keys *k, const struct keyed *s, struct acc_input *in)
 {
-    struct acc_base *bases = arena_new(j->ev->q->mem, struct acc_base, s->n);
+    struct acc_base *bases = arena_new(&j->mem, struct acc_base, s->n);
     for (size_t i = 0; i < s->n; i++) {
         const struct base_key *key = &k->at[s->first + i];
         if (key->known)
@@ -360,7 +366,7 @@ static void use_bases(struct job *j, const struct keys *k, const struct keyed *s
 
 static void accounted_series(struct job *j, const struct keys *k, const struct keyed *s, struct points *ret)
 {
-    struct arena *mem = j->ev->q->mem;
+    struct arena *mem = &j->mem;
     size_t n;
     const struct raw *r = rows_of(j, s->series, &n);
     struct acc_input in = {
@@ -397,47 +403,56 @@ static bool is_accounted(struct job *j, uint32_t series)
     return false;
 }
 
-static enum err build(struct job *j, struct pointset *ret, struct fault *f)
+/* Series in the order of the labels under which they are shown. */
+struct shown {
+    struct labels labels;
+    struct keyed keyed;
+    bool accounted;
+};
+
+static int by_labels(const void *a, const void *b)
+{
+    const struct shown *x = a, *y = b;
+    return labels_cmp(x->labels, y->labels);
+}
+
+static enum err give(struct job *j, const struct keys *keys, const struct shown *s, struct fault *f)
+{
+    struct points p = { .labels = s->labels };
+    size_t n;
+    struct raw *r = rows_of(j, s->keyed.series, &n);
+    arena_reset(&j->mem);
+    if (s->accounted)
+        accounted_series(j, keys, &s->keyed, &p);
+    else
+        plain_series(j, r, n, &p);
+    enum err e = query_check(j->ev->q, f);
+    return e || !p.n ? e : j->req->each(j->req->arg, &p, f);
+}
+
+static enum err give_all(struct job *j, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
     struct keys keys = { 0 };
-    struct keyed *accounted = arena_new(q->mem, struct keyed, j->set.n);
-    uint32_t naccounted = 0;
-    ret->at = arena_new(q->mem, struct points, j->set.n);
-    for (uint32_t s = 0; s < j->set.n; s++)
-        if (is_accounted(j, s)) {
-            accounted[naccounted] = (struct keyed){ .series = s };
-            ask(j, &keys, &accounted[naccounted++]);
-        }
+    struct shown *all = arena_new(q->mem, struct shown, j->set.n);
+    for (uint32_t s = 0; s < j->set.n; s++) {
+        all[s] = (struct shown){ .labels = shown_labels(j, j->set.series[s]), .keyed = { .series = s },
+                                 .accounted = is_accounted(j, s) };
+        if (all[s].accounted)
+            ask(j, &keys, &all[s].keyed);
+    }
     enum err e = OK;
     if (keys.n)
         e = q->src->bases(q->src, j->matchers, j->nmatchers, j->from_ns - 1, keys.names, keys.at, keys.n, f);
     map_done(&keys.by_name);
-    uint32_t next = 0;
-    for (uint32_t s = 0; s < j->set.n && !e; s++) {
-        struct points p = { .labels = shown_labels(j, j->set.series[s]) };
-        size_t n;
-        struct raw *r = rows_of(j, s, &n);
-        if (next < naccounted && accounted[next].series == s)
-            accounted_series(j, &keys, &accounted[next++], &p);
-        else
-            plain_series(j, r, n, &p);
-        if (p.n)
-            ret->at[ret->n++] = p;
-        e = query_check(q, f);
-    }
+    qsort(all, j->set.n, sizeof *all, by_labels);
+    for (uint32_t s = 0; s < j->set.n && !e; s++)
+        e = give(j, &keys, &all[s], f);
     return e;
 }
 
-static int by_labels(const void *a, const void *b)
+enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f)
 {
-    const struct points *x = a, *y = b;
-    return labels_cmp(x->labels, y->labels);
-}
-
-enum err select_points(struct eval *ev, const struct select_req *r, struct pointset *ret, struct fault *f)
-{
-    *ret = (struct pointset){ 0 };
     struct job j = {
         .ev = ev,
         .req = r,
@@ -447,18 +462,18 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct point
     if (r->after_ms >= r->to_ms)
         return OK;
     rowset_init(&j.set, ev->q, 1u << PLACE_LABEL);
+    arena_init(&j.mem, SERIES_MEMORY);
     enum err e = prepare_matchers(&j, f);
     if (!e)
         e = scan_rows(&j, f);
     if (!e) {
         sort_by_series(&j);
-        e = build(&j, ret, f);
+        e = give_all(&j, f);
     }
     free_widened(&j);
     rows_done(&j.rows);
     rows_done(&j.sorted);
     rowset_done(&j.set);
-    if (!e && ret->n > 1)
-        qsort(ret->at, ret->n, sizeof *ret->at, by_labels);
+    arena_done(&j.mem);
     return e;
 }

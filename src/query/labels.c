@@ -55,12 +55,18 @@ bool labels_eq(struct labels a, struct labels b)
     return true;
 }
 
+/* Texts of one query are mostly shared, and then the same bytes. */
+static int text_cmp(struct str a, struct str b)
+{
+    return a.p == b.p && a.n == b.n ? 0 : str_cmp(a, b);
+}
+
 int labels_cmp(struct labels a, struct labels b)
 {
     for (uint32_t i = 0; i < a.n && i < b.n; i++) {
-        int c = str_cmp(a.at[i].name, b.at[i].name);
+        int c = text_cmp(a.at[i].name, b.at[i].name);
         if (!c)
-            c = str_cmp(a.at[i].value, b.at[i].value);
+            c = text_cmp(a.at[i].value, b.at[i].value);
         if (c)
             return c;
     }
@@ -107,16 +113,22 @@ struct labels labels_drop(struct arena *mem, struct labels l, const struct str *
 
 static bool is_metadata(struct str name)
 {
+    if (!str_starts(name, S("__")))
+        return false;
     return str_eq(name, S("__name__")) || str_eq(name, S("__type__")) || str_eq(name, S("__unit__"));
 }
 
+/* The names mostly stand in front of all others, and then the rest is the answer. */
 struct labels labels_drop_name(struct arena *mem, struct labels l)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < l.n && !any; i++)
-        any = is_metadata(l.at[i].name);
-    if (!any)
-        return l;
+    uint32_t front = 0, all = 0;
+    for (uint32_t i = 0; i < l.n; i++) {
+        bool is = is_metadata(l.at[i].name);
+        all += is;
+        front += is && all == i + 1;
+    }
+    if (all == front)
+        return (struct labels){ l.at + front, l.n - front };
     struct label *at = arena_new(mem, struct label, l.n);
     uint32_t out = 0;
     for (uint32_t i = 0; i < l.n; i++)

@@ -1,7 +1,8 @@
 /* query/rowset.h -- rows of scan blocks grouped into series.
  *
  * Rows of one block are told apart by their dictionary codes; only for a tuple of
- * codes not seen in this block are the label texts put together and looked up.
+ * codes not seen in this block are the labels put together and looked up. Texts are
+ * kept once a query, so equal texts of two series are the same bytes.
  *
  * Owner:    texts and labels are copied into the query's arena.
  * Threads:  one.
@@ -13,12 +14,12 @@ struct rowset {
     struct query_ctx *q;
     struct labels *series;                         /* by id */
     uint32_t n, cap;
-    struct keyset keys;                            /* private from here on */
-    uint32_t places;
-    uint32_t *table;                               /* slots of row + 1, for one block */
-    uint32_t *ids;
+    uint32_t places;                               /* private from here on */
+    struct map text_ids, series_ids;
+    struct str *texts;
+    uint32_t ntexts, cap_texts;
+    uint32_t *table, *ids;                         /* slots of row + 1 and their series, for one block */
     uint32_t table_cap;
-    struct buf scratch;
 };
 
 /* places: bit 1 << enum place of the columns that are labels. */
