@@ -11,6 +11,7 @@
 #include "app/config.h"
 #include "otlp/receive.h"
 #include "store/store.h"
+#include "web/web.h"
 
 /* How `serve` was called: what the command line set, before any file is read. */
 struct options {
@@ -29,6 +30,7 @@ struct app {
     struct http_server *http;
     struct otlp_receiver otlp;
     struct api api;
+    struct web *web;
     pthread_mutex_t reload_lock;                   /* held while a reload runs */
 };
 

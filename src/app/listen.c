@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "app/app.h"
-#include "web/web.h"
 
 enum { TABLES_MAX = 6 };
 
@@ -23,13 +22,15 @@ static const struct mount mounts[] = {
     { PORT_WEB, { routes_prometheus, routes_loki, routes_admin, routes_otlp, routes_web } },
 };
 
-static void *table_arg(struct app *a, const struct http_route *table)
+static struct http_table table_of(struct app *a, const struct http_route *routes)
 {
-    if (table == routes_otlp || table == routes_otlp_any)
-        return &a->otlp;
-    if (table == routes_admin)
-        return a;
-    return &a->api;
+    if (routes == routes_otlp || routes == routes_otlp_any)
+        return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
+    if (routes == routes_admin)
+        return (struct http_table){ .routes = routes, .arg = a };
+    if (routes == routes_web)
+        return (struct http_table){ .routes = routes, .arg = a->web };
+    return (struct http_table){ .routes = routes, .arg = &a->api };
 }
 
 static struct str addr_text(struct app *a, uint16_t port)
@@ -43,7 +44,7 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
     struct http_table tables[TABLES_MAX];
     uint32_t n = 0;
     while (n < TABLES_MAX && m->tables[n]) {
-        tables[n] = (struct http_table){ .routes = m->tables[n], .arg = table_arg(a, m->tables[n]) };
+        tables[n] = table_of(a, m->tables[n]);
         n++;
     }
 

@@ -28,6 +28,12 @@ static void on_hint(void *arg, const char *cause, const char *text)
     log_limited(LOG_WARN, cause, "%s", text);
 }
 
+static void on_report(void *arg, const char *cause, const char *text)
+{
+    (void)arg;
+    log_limited(LOG_WARN, cause, "store: %s", text);
+}
+
 /* Many sessions are many connections; the limit of the shell is often 1024. */
 static void raise_file_limit(void)
 {
@@ -45,6 +51,7 @@ static enum err start_store(struct app *a, struct fault *f)
         .retention_ns = a->cfg.retention_ns,
         .clock = &clock_system,
         .decoder = otlp_frame_decoder(&a->otlp),
+        .report = on_report,
     };
     enum err e = store_open(&c, &a->store, f);
     if (e)
@@ -96,15 +103,19 @@ static enum err start(struct app *a, struct fault *f)
     a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint };
     fill_api(a);
     enum err e = start_store(a, f);
+    if (!e)
+        e = web_new(&a->api, &a->web, f);
     return e ? e : start_http(a, f);
 }
 
 static void stop(struct app *a)
 {
+    if (a->web)
+        web_stop(a->web);
     if (a->http)
         http_stop(a->http, STOP_GRACE_MS);
-    if (a->store)
-        store_close(a->store);
+    web_free(a->web);
+    store_close(a->store);
     if (a->http)
         http_server_free(a->http);
 }

@@ -22,11 +22,11 @@ struct value column_value(const struct column *c, uint32_t row)
     return c->type == V_INT ? value_int(c->i64[row]) : value_double(c->f64[row]);
 }
 
-static bool column_is(const struct column *c, struct str label)
+bool colkey_is(const struct colkey *key, struct str label)
 {
-    if (c->key.place == PLACE_LABEL || c->key.place == PLACE_FIELD)
-        return str_eq(c->key.name, label);
-    return label_name_is(c->key.name, label);
+    if (key->place == PLACE_LABEL || key->place == PLACE_FIELD)
+        return str_eq(key->name, label);
+    return label_name_is(key->name, label);
 }
 
 struct label_ref block_label(const struct block *b, struct str label, uint32_t places)
@@ -36,7 +36,7 @@ struct label_ref block_label(const struct block *b, struct str label, uint32_t p
         if (places && !(places >> precedence[k] & 1))
             continue;
         for (uint32_t i = 0; i < b->ncols && ref.n < LABEL_COLS_MAX; i++)
-            if (b->cols[i].key.place == precedence[k] && column_is(&b->cols[i], label))
+            if (b->cols[i].key.place == precedence[k] && colkey_is(&b->cols[i].key, label))
                 ref.at[ref.n++] = &b->cols[i];
     }
     return ref;

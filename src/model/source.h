@@ -65,6 +65,8 @@ struct block {
     int64_t next_bound;
 };
 
+/* Does a query's label name mean this column? Exact for labels and fields, else by label_name(). */
+bool colkey_is(const struct colkey *key, struct str label);
 /* The value of one physical column at a row. */
 struct value column_value(const struct column *c, uint32_t row);
 

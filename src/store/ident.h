@@ -1,0 +1,32 @@
+/* store/ident.h -- accounting rule 5: which rows are there already.
+ *
+ * A set of row ids, with the value where the larger or the first one counts.
+ *
+ * Owner:    ident_done() frees; all-zero is an empty set.
+ * Threads:  the writer.
+ */
+#pragma once
+#include "base/hash.h"
+#include "model/rows.h"
+
+struct ident_slot {
+    struct id128 id;                               /* all zero: free */
+    double value;
+};
+
+struct ident {
+    struct ident_slot *slots;
+    uint32_t n, cap;
+};
+
+void ident_done(struct ident *s);
+struct ident_slot *ident_find(const struct ident *s, struct id128 id);     /* NULL if absent */
+void ident_put(struct ident *s, struct id128 id, double value);            /* CHECKs that it is absent */
+
+/* What becomes of a row whose id is known with this value. */
+enum ident_verdict {
+    IDENT_DUPLICATE,
+    IDENT_LARGER,                                  /* cumulative, and larger: another row */
+    IDENT_REFUSED,                                 /* the first one stays, this one says otherwise */
+};
+enum ident_verdict ident_judge(const struct row *r, enum table t, double known);

@@ -1,0 +1,310 @@
+/* store/journal.c -- the log's writing side: a group of frames, one write, one sync.
+ *
+ * Frames gather in memory while the disk is busy with the group before. A group goes
+ * out with one pwrite where it fits the segment; where it does not, a new segment is
+ * begun first, so a group never spans two files and one sync covers it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/zip.h"
+#include "store/journal_int.h"
+#include "store/limits.h"
+
+uint64_t frame_sum(const struct frame_head *h, struct str body, uint64_t generation)
+{
+    size_t from = offsetof(struct frame_head, seq);
+    uint64_t sizes = (uint64_t)h->length << 32 | h->raw;
+    uint64_t sum = hash64((struct str){ (const char *)h + from, sizeof *h - from }, generation ^ sizes);
+    return hash64(body, sum);
+}
+
+uint64_t segment_sum(const struct segment_head *h)
+{
+    return hash64((struct str){ (const char *)h, offsetof(struct segment_head, sum) }, JOURNAL_MAGIC);
+}
+
+void segment_path(const struct journal *j, uint64_t number, char out[1200])
+{
+    snprintf(out, 1200, "%s/%08llu.seg", j->dir, (unsigned long long)number);
+}
+
+void journal_report(const struct journal *j, const char *cause, const char *text)
+{
+    if (j->o.report)
+        j->o.report(j->o.report_arg, cause, text);
+}
+
+static enum err io_fault(struct fault *f, const char *what, const char *path)
+{
+    return fault_set(f, errno == ENOSPC || errno == EDQUOT ? E_UNAVAILABLE : E_IO, 0, "%s %s: %s", what, path,
+                     strerror(errno));
+}
+
+static uint64_t random_generation(void)
+{
+    uint64_t g = 0;
+    CLEANUP(fd_closep) int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0 && read(fd, &g, sizeof g) == sizeof g);
+    return g;
+}
+
+/* ---- segments -------------------------------------------------------------- */
+
+static void segment_append(struct journal *j, struct segment *s)
+{
+    pthread_mutex_lock(&j->lock);
+    if (j->newest)
+        j->newest->next = s;
+    else
+        j->oldest = s;
+    j->newest = s;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void give_up(struct journal *j)
+{
+    fd_closep(&j->fd);
+}
+
+static enum err write_head(struct journal *j, int fd, const struct segment *s, const char *path, struct fault *f)
+{
+    struct segment_head h = {
+        .magic = JOURNAL_MAGIC,
+        .version = JOURNAL_VERSION,
+        .number = s->number,
+        .generation = s->generation,
+        .first_seq = j->group_first,
+        .durable = j->durable,
+    };
+    h.sum = segment_sum(&h);
+    if (j->o.ops->pwrite(j->o.ops->arg, fd, &h, sizeof h, 0) != sizeof h)
+        return io_fault(f, "write", path);
+    return OK;
+}
+
+/* A new file of at least `need` bytes of frames. */
+static enum err segment_begin(struct journal *j, uint64_t need, struct fault *f)
+{
+    char path[1200];
+    const struct file_ops *ops = j->o.ops;
+    struct segment *s = mem_alloc(sizeof *s);
+    *s = (struct segment){ .number = j->next_number++, .generation = random_generation() };
+    segment_path(j, s->number, path);
+    int64_t size = (int64_t)MAX(j->o.segment_bytes, need + sizeof(struct segment_head));
+
+    enum err e = OK;
+    int fd = ops->open(ops->arg, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0)
+        e = io_fault(f, "create", path);
+    else if (ops->allocate(ops->arg, fd, size))
+        e = io_fault(f, "allocate", path);
+    else
+        e = write_head(j, fd, s, path, f);
+    if (!e && ops->sync_dir(ops->arg, j->dir))
+        e = io_fault(f, "sync", j->dir);
+    if (e) {
+        if (fd >= 0) {
+            close(fd);
+            ops->unlink(ops->arg, path);
+        }
+        mem_free(s);
+        return e;
+    }
+    fd_closep(&j->fd);
+    j->fd = fd;
+    j->at = sizeof(struct segment_head);
+    j->size = size;
+    segment_append(j, s);
+    return OK;
+}
+
+/* ---- the group ------------------------------------------------------------- */
+
+uint64_t journal_next_seq(const struct journal *j)
+{
+    return j->next_seq;
+}
+
+uint64_t journal_group_bytes(const struct journal *j)
+{
+    return j->group.n;
+}
+
+void journal_raise_seq(struct journal *j, uint64_t next)
+{
+    if (next <= j->next_seq)
+        return;
+    j->next_seq = next;
+    fd_closep(&j->fd);                             /* sequences may jump only where a segment begins */
+}
+
+void journal_add(struct journal *j, struct journal_frame *fr)
+{
+    CHECK(fr->body.n <= FRAME_BYTES_MAX);
+    if (!j->group.n)
+        j->group_first = j->next_seq;
+    fr->seq = j->next_seq++;
+    struct frame_head h = {
+        .raw = (uint32_t)fr->body.n,
+        .seq = fr->seq,
+        .durable = j->durable,
+        .recv_ns = fr->recv_ns,
+        .epoch = fr->epoch,
+        .tenant = fr->tenant,
+        .kind = (uint8_t)fr->kind,
+    };
+    struct str body = fr->body;
+    buf_clear(&j->packed);
+    if (body.n >= FRAME_ZSTD_MIN && !zip_zstd(body, 1, &j->packed) && j->packed.n < body.n) {
+        body = buf_view(&j->packed);
+        h.flags = FRAME_ZSTD;
+    }
+    h.length = (uint32_t)body.n;
+    static const char zeros[8];
+    buf_put(&j->group, &h, sizeof h);
+    buf_str(&j->group, body);
+    buf_put(&j->group, zeros, (size_t)(frame_room(h.length) - sizeof h - h.length));
+    CHECK(!j->group.bad);
+}
+
+/* The checksums depend on the segment, which is known only now. Returns the last sequence. */
+static uint64_t seal_group(struct journal *j)
+{
+    uint64_t last = 0;
+    for (size_t at = 0; at < j->group.n;) {
+        struct frame_head h;
+        memcpy(&h, j->group.p + at, sizeof h);
+        h.sum = frame_sum(&h, (struct str){ j->group.p + at + sizeof h, h.length }, j->newest->generation);
+        memcpy(j->group.p + at, &h, sizeof h);
+        CHECK(h.seq > last);
+        last = h.seq;
+        at += frame_room(h.length);
+    }
+    return last;
+}
+
+static enum err write_group(struct journal *j, struct fault *f)
+{
+    char path[1200];
+    segment_path(j, j->newest->number, path);
+    for (size_t done = 0; done < j->group.n;) {
+        int64_t n = j->o.ops->pwrite(j->o.ops->arg, j->fd, j->group.p + done, j->group.n - done, j->at + (int64_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return io_fault(f, "write", path);
+        done += (size_t)n;
+    }
+    if (j->o.ops->sync(j->o.ops->arg, j->fd))
+        return io_fault(f, "sync", path);
+    return OK;
+}
+
+enum err journal_commit(struct journal *j, struct fault *f)
+{
+    CHECK(j->group.n);
+    enum err e = OK;
+    if (j->fd < 0 || j->at + (int64_t)j->group.n > j->size)
+        e = segment_begin(j, j->group.n, f);
+    if (!e) {
+        uint64_t last = seal_group(j);
+        e = write_group(j, f);
+        if (!e) {
+            pthread_mutex_lock(&j->lock);
+            j->newest->last_seq = last;
+            j->newest->bytes += j->group.n;
+            pthread_mutex_unlock(&j->lock);
+            j->at += (int64_t)j->group.n;
+            j->durable = last;
+        } else {
+            give_up(j);                            /* its sequences too: they may be on the disk */
+        }
+    } else {
+        j->next_seq = j->group_first;              /* nothing of the group can be anywhere */
+    }
+    buf_clear(&j->group);
+    return e;
+}
+
+void journal_cut(struct journal *j, uint64_t seq)
+{
+    pthread_mutex_lock(&j->lock);
+    /* The newest one is being written, whatever it holds. */
+    while (j->oldest && j->oldest != j->newest && j->oldest->last_seq <= seq) {
+        struct segment *s = j->oldest;
+        char path[1200];
+        segment_path(j, s->number, path);
+        j->o.ops->unlink(j->o.ops->arg, path);     /* one that stays is replayed into nothing */
+        j->oldest = s->next;
+        mem_free(s);
+    }
+    if (j->oldest && j->oldest == j->newest && j->oldest->last_seq <= seq)
+        j->oldest->bytes = 0;
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_empty(struct journal *j)
+{
+    fd_closep(&j->fd);
+    journal_cut(j, UINT64_MAX);
+    if (j->newest) {
+        char path[1200];
+        segment_path(j, j->newest->number, path);
+        j->o.ops->unlink(j->o.ops->arg, path);
+        j->newest->last_seq = j->newest->bytes = 0;
+    }
+}
+
+uint64_t journal_bytes(struct journal *j)
+{
+    uint64_t n = 0;
+    pthread_mutex_lock(&j->lock);
+    for (const struct segment *s = j->oldest; s; s = s->next)
+        n += s->bytes;
+    pthread_mutex_unlock(&j->lock);
+    return n;
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+enum err journal_open(const struct journal_opts *o,
+                      enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
+                      struct journal **ret, struct fault *f)
+{
+    struct journal *j = mem_alloc(sizeof *j);
+    *j = (struct journal){ .o = *o, .fd = -1, .next_seq = 1, .next_number = 1 };
+    pthread_mutex_init(&j->lock, NULL);
+    snprintf(j->dir, sizeof j->dir, "%s/log", o->dir);
+    buf_init(&j->group, FRAME_BYTES_MAX + GROUP_BYTES + (1 << 20));
+    buf_init(&j->packed, FRAME_BYTES_MAX + (FRAME_BYTES_MAX >> 7) + (1 << 20));
+    enum err e = file_mkdir(j->dir, f);
+    if (!e)
+        e = journal_recover(j, each, arg, f);
+    if (e) {
+        journal_close(j);
+        return e;
+    }
+    *ret = j;
+    return OK;
+}
+
+void journal_close(struct journal *j)
+{
+    if (!j)
+        return;
+    fd_closep(&j->fd);
+    while (j->oldest) {
+        struct segment *s = j->oldest;
+        j->oldest = s->next;
+        mem_free(s);
+    }
+    buf_done(&j->group);
+    buf_done(&j->packed);
+    pthread_mutex_destroy(&j->lock);
+    mem_free(j);
+}

@@ -1,0 +1,63 @@
+/* store/journal.h -- the write-ahead log: what was acknowledged, in the order of arrival.
+ *
+ *   DATA/log/00000001.seg   header | frame | frame | ... | zeros
+ *
+ *   segment header  magic, version, number, generation (random), first sequence,
+ *                   durable-up-to of what came before, checksum
+ *   frame           length, raw length, checksum (XXH3 over header and body, seeded
+ *                   with the segment's generation), sequence, durable-up-to, receive
+ *                   time, configuration epoch, tenant, kind, flags | body | padding to 8
+ *
+ * Invariants
+ *   1. Sequences rise by one from frame to frame; a segment may begin later than its
+ *      predecessor ends only because a group failed and its sequences were given up.
+ *   2. A segment whose write or sync failed is never written again.
+ *   3. A frame is acknowledged only after a sync that covers it; `durable` of every later
+ *      frame and segment says so. A bad frame at or below somebody's `durable` is damage;
+ *      any other bad frame is a torn tail.
+ *   4. What stood behind a torn tail is cut off before anything is written there, so no
+ *      old frame can be taken for the next one.
+ *
+ * Owner:    journal_open/journal_close.   Threads: the writer; journal_cut also the flusher.
+ */
+#pragma once
+#include "base/file.h"
+#include "model/sink.h"
+
+struct journal;
+
+struct journal_opts {
+    const char *dir;                               /* DATA */
+    const struct file_ops *ops;
+    uint64_t segment_bytes;
+    void (*report)(void *arg, const char *cause, const char *text);
+    void *report_arg;
+};
+
+struct journal_frame {
+    uint64_t seq;
+    uint32_t epoch, tenant;
+    enum frame_kind kind;
+    int64_t recv_ns;
+    struct str body;
+};
+
+/* Reads what is there: calls each() for every frame in order. A frame that each()
+ * refuses, or that ended two earlier starts, is set aside and reported; the rest goes on. */
+MUST enum err journal_open(const struct journal_opts *o,
+                           enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
+                           struct journal **ret, struct fault *f);
+void journal_close(struct journal *j);
+
+uint64_t journal_next_seq(const struct journal *j);
+void journal_raise_seq(struct journal *j, uint64_t next);   /* never lowers it; before the first journal_add() */
+/* Gives the frame the next sequence and keeps it in the group. body is copied or packed. */
+void journal_add(struct journal *j, struct journal_frame *fr);
+uint64_t journal_group_bytes(const struct journal *j);
+/* Writes the group and syncs it. On failure nothing of it counts as written. */
+MUST enum err journal_commit(struct journal *j, struct fault *f);
+/* Everything up to seq is in partitions: files that hold nothing later go. */
+void journal_cut(struct journal *j, uint64_t seq);
+/* All of it is in partitions and nothing more comes: no file stays. */
+void journal_empty(struct journal *j);
+uint64_t journal_bytes(struct journal *j);         /* of frames not cut yet */

@@ -1,0 +1,62 @@
+/* store/journal_int.h -- the log's form on disk, shared by its writer and its reader.
+ */
+#pragma once
+#include <pthread.h>
+
+#include "store/journal.h"
+
+#define JOURNAL_MAGIC   UINT64_C(0x31474f4c4e4f4d43)   /* "CMONLOG1" in file order */
+#define JOURNAL_VERSION 1u
+
+enum { FRAME_ZSTD = 1 };                           /* flags */
+
+struct segment_head {
+    uint64_t magic;
+    uint32_t version, reserved;
+    uint64_t number, generation, first_seq, durable;
+    uint64_t sum;                                  /* XXH3 of what stands before it */
+};
+
+struct frame_head {
+    uint32_t length, raw;                          /* of the body: stored, unpacked */
+    uint64_t sum;                                  /* XXH3 of the rest of the head, then the body */
+    uint64_t seq, durable;
+    int64_t recv_ns;
+    uint32_t epoch, tenant;
+    uint8_t kind, flags;
+    uint8_t reserved[6];
+};
+_Static_assert(sizeof(struct segment_head) == 56, "the log's form is fixed");
+_Static_assert(sizeof(struct frame_head) == 56, "the log's form is fixed");
+
+struct segment {
+    uint64_t number, generation;
+    uint64_t last_seq;                             /* of the last frame in it; 0: none */
+    uint64_t bytes;                                /* of frames */
+    struct segment *next;
+};
+
+struct journal {
+    struct journal_opts o;
+    char dir[1024];                                /* DATA/log */
+    pthread_mutex_t lock;                          /* guards the list of segments */
+    struct segment *oldest, *newest;
+    int fd;                                        /* of the newest, -1: a new one is due */
+    int64_t at, size;                              /* where the next frame goes; the file's length */
+    uint64_t next_seq, durable, group_first;
+    uint64_t next_number;
+    struct buf group;                              /* frames without checksums yet */
+    struct buf packed;
+};
+
+uint64_t frame_sum(const struct frame_head *h, struct str body, uint64_t generation);
+uint64_t segment_sum(const struct segment_head *h);
+static inline uint64_t frame_room(uint64_t length)
+{
+    return (sizeof(struct frame_head) + length + 7) & ~UINT64_C(7);
+}
+void segment_path(const struct journal *j, uint64_t number, char out[1200]);
+void journal_report(const struct journal *j, const char *cause, const char *text);
+MUST enum err journal_recover(struct journal *j,
+                              enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
+                              struct fault *f);

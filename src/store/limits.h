@@ -1,0 +1,24 @@
+/* store/limits.h -- the sizes that the store works by, each with its reason.
+ */
+#pragma once
+
+#define SEGMENT_BYTES        (UINT64_C(64) << 20)  /* of the log: one file, preallocated */
+#define FRAME_BYTES_MAX      (UINT64_C(512) << 20) /* one request's body, unpacked; receivers stop far earlier */
+#define FRAME_ZSTD_MIN       (16u << 10)           /* smaller bodies are written as they are: the disk is not the bound */
+#define FLUSH_ROWS           (UINT64_C(64) << 10)  /* of one table: a whole chunk */
+#define FLUSH_BYTES          (UINT64_C(32) << 20)  /* of one generation of the head, in memory */
+#define FLUSH_LOG_BYTES      (UINT64_C(64) << 20)  /* of log that is not in partitions: replay stays under a second */
+#define FLUSH_AGE_NS         (INT64_C(3600) * NS_PER_S)
+#define GENERATION_ROWS      (80u << 10)           /* room of one generation: a chunk, and a few requests more */
+#define QUEUE_BYTES          (UINT64_C(256) << 20) /* waiting for the writer; beyond it: come again later */
+#define SEALED_MAX           4                     /* generations waiting for the flusher; beyond it: come again later */
+#define GROUP_BYTES          (UINT64_C(16) << 20)  /* of one group commit */
+#define LOOKBACK_NS          (INT64_C(35) * NS_PER_DAY)  /* how far back a total looks */
+#define IDENT_SETS           8                     /* decoded chunks whose identities are remembered, 64 k rows each */
+#define IDENT_KEPT           2                     /* flushed generations whose identities stay in memory */
+#define CARRY_QUEUE_MAX      20000                 /* computed bases waiting to be written as carry rows */
+#define SCAN_ROWS_MAX        UINT64_C(2000000000)  /* one scan, when the query sets no limit */
+#define SCAN_BYTES_MAX       (UINT64_C(64) << 30)
+#define SCAN_ARENA_BYTES     (UINT64_C(256) << 20) /* one decoded chunk and what comes with it */
+#define TICK_NS              (INT64_C(60) * NS_PER_S)
+#define RETRY_NS             NS_PER_S              /* between two tries on a full or failing disk */

@@ -1,0 +1,174 @@
+/* store/scan.c -- reading a fixed version: a view of the partitions and a picture of the
+ * head, taken in one moment.
+ *
+ *   units (chunks, generations) in order of time
+ *     -> pruned by summary and filter -> time and matcher columns decoded -> selection
+ *     -> the other columns asked for, only where something was selected
+ *
+ * A matcher is tested once per distinct value of a column; the rows are then told by
+ * their codes. Only where a label stands at several places of a row, or its column holds
+ * plain numbers, is it tested row by row.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/scan_int.h"
+
+/* ---- the version ----------------------------------------------------------- */
+
+static void add_gens(struct scan *sc, struct gen **gens, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct gen *g = gens[i];
+        struct head *h = g->heads[sc->req.table];
+        if (!gen_rows(g, sc->req.table))
+            continue;
+        int64_t t0 = atomic_load(&h->time_min), t1 = atomic_load(&h->time_max);
+        if (t1 < sc->req.from_ns || t0 >= sc->req.to_ns)
+            continue;
+        struct unit *u = arena_push(&sc->mem, sc->units, sc->nunits, sc->cap_units);
+        *u = (struct unit){ .t0 = t0, .t1 = t1, .head = h };
+        head_picture(h, &sc->mem, &u->picture);
+    }
+}
+
+/* View and generations belong together: between the two nothing may be flushed. */
+static void take_version(struct scan *sc, struct store *s)
+{
+    GUARD(&s->lock);
+    uint32_t n = 0;
+    sc->view = part_view_ref(s->view);
+    for (struct gen *g = s->oldest; g; g = g->next)
+        n++;
+    sc->gens = arena_new(&sc->mem, struct gen *, n);
+    for (struct gen *g = s->oldest; g; g = g->next)
+        sc->gens[sc->ngens++] = gen_ref(g);
+    /* Pictures under the lock too: every row acknowledged so far, none after. */
+    add_gens(sc, sc->gens, sc->ngens);
+}
+
+static bool chunk_in_range(const struct scan_req *r, const struct chunk_ref *c)
+{
+    return c->sum.table == r->table && c->t1 >= r->from_ns && c->t0 < r->to_ns &&
+           (!r->recv_after_ns || c->sum.recv_max > r->recv_after_ns);
+}
+
+static enum err add_chunks(struct scan *sc, struct fault *f)
+{
+    sc->lists = arena_new(&sc->mem, struct chunk_list *, sc->view->n + 1);
+    for (uint32_t i = 0; i < sc->view->n; i++) {
+        const struct part_item *it = &sc->view->at[i];
+        if (it->time_max < sc->req.from_ns || it->time_min >= sc->req.to_ns || !it->rows[sc->req.table])
+            continue;
+        struct chunk_list *l;
+        enum err e = part_chunks(it, &l, f);
+        if (e)
+            return e;
+        sc->lists[sc->nlists++] = l;
+        for (uint32_t k = 0; k < l->n; k++)
+            if (chunk_in_range(&sc->req, &l->at[k]))
+                *arena_push(&sc->mem, sc->units, sc->nunits, sc->cap_units) =
+                    (struct unit){ .t0 = l->at[k].t0, .t1 = l->at[k].t1, .item = it, .chunk = &l->at[k] };
+    }
+    return OK;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+    return x->t1 > y->t1 ? -1 : x->t1 < y->t1;
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+    return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
+}
+
+enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f)
+{
+    struct store *s = store_of(src);
+    struct scan *sc = mem_alloc(sizeof *sc);
+    *sc = (struct scan){ .s = s, .req = *req };
+    if (!sc->req.rows_max)
+        sc->req.rows_max = SCAN_ROWS_MAX;
+    if (!sc->req.bytes_max)
+        sc->req.bytes_max = SCAN_BYTES_MAX;
+    arena_init(&sc->mem, SCAN_ARENA_BYTES);
+    arena_init(&sc->block_mem, SCAN_ARENA_BYTES);
+    take_version(sc, s);
+    enum err e = add_chunks(sc, f);
+    if (e) {
+        store_scan_end(sc);
+        return e;
+    }
+    if (sc->nunits)
+        qsort(sc->units, sc->nunits, sizeof *sc->units, req->order == SCAN_NEWEST_FIRST ? newest_first : oldest_first);
+    *ret = sc;
+    return OK;
+}
+
+struct scan_stats store_scan_end(struct scan *sc)
+{
+    struct scan_stats stats = sc->stats;
+    for (uint32_t i = 0; i < sc->nlists; i++)
+        chunk_list_unref(sc->lists[i]);
+    for (uint32_t i = 0; i < sc->ngens; i++)
+        gen_unref(sc->gens[i]);
+    part_view_unref(sc->view);
+    arena_done(&sc->block_mem);
+    arena_done(&sc->mem);
+    mem_free(sc);
+    return stats;
+}
+
+/* ---- limits ---------------------------------------------------------------- */
+
+static enum err check_limits(struct scan *sc, struct fault *f)
+{
+    const struct scan_req *r = &sc->req;
+    if (r->cancelled && __atomic_load_n(r->cancelled, __ATOMIC_RELAXED))
+        return fault_set(f, E_CANCELLED, 0, "the query was cancelled");
+    if (r->deadline_mono_ns && clock_mono(sc->s->cfg.clock) > r->deadline_mono_ns)
+        return fault_set(f, E_CANCELLED, 0, "the query took longer than its time-out");
+    if (sc->stats.rows_read > r->rows_max)
+        return fault_set(f, E_LIMIT, 0, "the query read more than %llu rows (query.max_rows); ask for a shorter range",
+                         (unsigned long long)r->rows_max);
+    if (sc->stats.bytes_read > r->bytes_max)
+        return fault_set(f, E_LIMIT, 0, "the query read more than %llu bytes; ask for a shorter range",
+                         (unsigned long long)r->bytes_max);
+    return OK;
+}
+
+/* What later units can still hold, by the asked order. */
+static int64_t bound_after(const struct scan *sc)
+{
+    bool newest = sc->req.order == SCAN_NEWEST_FIRST;
+    int64_t bound = newest ? INT64_MIN : INT64_MAX;
+    if (sc->req.order == SCAN_ANY)
+        return sc->next < sc->nunits ? INT64_MAX : INT64_MIN;
+    if (sc->next < sc->nunits)
+        bound = newest ? sc->units[sc->next].t1 : sc->units[sc->next].t0;
+    return bound;
+}
+
+enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault *f)
+{
+    while (sc->next < sc->nunits) {
+        const struct unit *u = &sc->units[sc->next++];
+        arena_reset(&sc->block_mem);
+        sc->out = (struct block){ 0 };
+        enum err e = check_limits(sc, f);
+        if (!e)
+            e = u->head ? scan_head(sc, u) : scan_chunk(sc, u, f);
+        if (e)
+            return e;
+        if (!sc->out.nsel)
+            continue;
+        sc->out.next_bound = bound_after(sc);
+        *ret = &sc->out;
+        return OK;
+    }
+    *ret = NULL;
+    return check_limits(sc, f);
+}

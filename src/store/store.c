@@ -1,0 +1,326 @@
+/* store/store.c -- a store opened, asked for its state, and closed.
+ *
+ * Order of opening: lock the directory, catalogue, partitions (not opened yet), replay
+ * of the log into the head, then the two threads. Order of closing: the writer drains
+ * its queue, what is live is sealed, the flusher writes what it can.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_int.h"
+
+void store_report(struct store *s, const char *cause, const char *text)
+{
+    if (s->cfg.report)
+        s->cfg.report(s->cfg.report_arg, cause, text);
+}
+
+static void on_journal_report(void *arg, const char *cause, const char *text)
+{
+    store_report(arg, cause, text);
+}
+
+/* ---- the directory --------------------------------------------------------- */
+
+/* Makes the directory and the ones above it, private. */
+static enum err make_dirs(const char *dir, struct fault *f)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+        *p = 0;
+        enum err e = file_mkdir(path, f);
+        if (e)
+            return e;
+        *p = '/';
+    }
+    return file_mkdir(dir, f);
+}
+
+static enum err take_lock(struct store *s, struct fault *f)
+{
+    char path[1100], text[32] = { 0 };
+    snprintf(path, sizeof path, "%s/lock", s->dir);
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0)
+        return fault_set(f, E_IO, 0, "open %s: %s", path, strerror(errno));
+    struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (fcntl(s->lock_fd, F_SETLK, &l)) {
+        ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
+        struct str pid = str_trim((struct str){ text, n > 0 ? (size_t)n : 0 });
+        return fault_set(f, E_EXIST, 0, "another process (pid " STR_FMT ") has the data directory %s; stop it, or give another --data",
+                         STR_ARG(pid), s->dir);
+    }
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
+        return fault_set(f, E_IO, 0, "write %s: %s", path, strerror(errno));
+    return OK;
+}
+
+/* ---- the source's small questions ------------------------------------------ */
+
+static void stats_of_gens(struct store *s, struct source_stats *r)
+{
+    for (struct gen *g = s->oldest; g; g = g->next) {
+        r->head_bytes += atomic_load(&g->bytes);
+        for (int t = 0; t < TABLE_COUNT; t++) {
+            uint32_t n = gen_rows(g, (enum table)t);
+            r->rows[t] += n;
+            r->head_rows += n;
+            if (!n)
+                continue;
+            int64_t lo = atomic_load(&g->heads[t]->time_min), hi = atomic_load(&g->heads[t]->time_max);
+            r->oldest_ns = r->oldest_ns ? MIN(r->oldest_ns, lo) : lo;
+            r->newest_ns = MAX(r->newest_ns, hi);
+        }
+    }
+}
+
+static void store_stats(struct source *src, struct source_stats *ret)
+{
+    struct store *s = store_of(src);
+    struct source_stats r = { .log_bytes = journal_bytes(s->journal) };
+    GUARD(&s->lock);
+    const struct part_view *v = s->view;
+    for (uint32_t i = 0; i < v->n; i++) {
+        for (int t = 0; t < TABLE_COUNT; t++)
+            r.rows[t] += v->at[i].rows[t];
+        r.disk_bytes += v->at[i].bytes;
+        r.oldest_ns = r.oldest_ns ? MIN(r.oldest_ns, v->at[i].time_min) : v->at[i].time_min;
+        r.newest_ns = MAX(r.newest_ns, v->at[i].time_max);
+    }
+    stats_of_gens(s, &r);
+    r.partitions = v->n;
+    r.duplicates = s->duplicates;
+    r.moved = s->moved;
+    r.refused = s->refused;
+    r.seq = s->seq;
+    r.last_recv_ns = s->last_recv_ns;
+    r.read_only = s->read_only;
+    memcpy(r.reason, s->reason, sizeof r.reason);
+    r.disk_bytes += r.log_bytes;
+    *ret = r;
+}
+
+static uint32_t store_watch(struct source *src, void (*fn)(void *arg, uint64_t seq), void *arg)
+{
+    struct store *s = store_of(src);
+    GUARD(&s->watch_lock);
+    for (uint32_t i = 0; i < WATCHERS_MAX; i++)
+        if (!s->watchers[i].fn) {
+            s->watchers[i].fn = fn;
+            s->watchers[i].arg = arg;
+            return i;
+        }
+    CHECK(!"room for another watcher");
+    return 0;
+}
+
+static void store_unwatch(struct source *src, uint32_t handle)
+{
+    struct store *s = store_of(src);
+    GUARD(&s->watch_lock);
+    CHECK(handle < WATCHERS_MAX && s->watchers[handle].fn);
+    s->watchers[handle].fn = NULL;
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+static void set_defaults(struct store_config *c)
+{
+    c->ops = c->ops ? c->ops : &file_ops_system;
+    c->segment_bytes = c->segment_bytes ? c->segment_bytes : SEGMENT_BYTES;
+    c->flush_rows = c->flush_rows ? c->flush_rows : FLUSH_ROWS;
+    c->flush_bytes = c->flush_bytes ? c->flush_bytes : FLUSH_BYTES;
+    c->flush_log_bytes = c->flush_log_bytes ? c->flush_log_bytes : FLUSH_LOG_BYTES;
+    c->queue_bytes = c->queue_bytes ? c->queue_bytes : QUEUE_BYTES;
+    c->flush_age_ns = c->flush_age_ns ? c->flush_age_ns : FLUSH_AGE_NS;
+}
+
+static struct store *store_new(const struct store_config *c)
+{
+    struct store *s = mem_alloc(sizeof *s);
+    *s = (struct store){
+        .sink = { .write = store_write },
+        .source = {
+            .scan_begin = store_scan_begin,
+            .scan_next = store_scan_next,
+            .scan_end = store_scan_end,
+            .bases = store_bases,
+            .label_names = store_label_names,
+            .label_values = store_label_values,
+            .metas = store_metas,
+            .watch = store_watch,
+            .unwatch = store_unwatch,
+            .stats = store_stats,
+        },
+        .cfg = *c,
+        .lock_fd = -1,
+        .retention_ns = c->retention_ns,
+    };
+    set_defaults(&s->cfg);
+    pthread_mutex_init(&s->apply_lock, NULL);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->queue_lock, NULL);
+    pthread_mutex_init(&s->watch_lock, NULL);
+    pthread_cond_init(&s->flush_cond, NULL);
+    pthread_cond_init(&s->flushed_cond, NULL);
+    pthread_cond_init(&s->queue_cond, NULL);
+    s->oldest = s->live = gen_new(GENERATION_ROWS);
+    return s;
+}
+
+static enum err open_files(struct store *s, struct fault *f)
+{
+    char path[1100];
+    bool fresh;
+    enum err e = make_dirs(s->dir, f);
+    if (!e)
+        e = take_lock(s, f);
+    if (e)
+        return e;
+    snprintf(path, sizeof path, "%s/ccmon.db", s->dir);
+    e = catalog_open(path, &s->catalog, &fresh, f);
+    if (e)
+        return e;
+    struct part_opts po = { .dir = s->dir, .catalog = s->catalog, .clock = s->cfg.clock, .ops = s->cfg.ops };
+    e = part_set_open(&po, &s->parts, f);
+    if (!e)
+        e = store_metas_load(s, f);
+    if (e)
+        return e;
+    s->view = part_view_get(s->parts);
+    s->applied = fresh ? 0 : store_applied(s);
+    struct journal_opts jo = {
+        .dir = s->dir,
+        .ops = s->cfg.ops,
+        .segment_bytes = s->cfg.segment_bytes,
+        .report = on_journal_report,
+        .report_arg = s,
+    };
+    return journal_open(&jo, store_replay, s, &s->journal, f);
+}
+
+/* Sequences go on above every mark, also when the log was lost or cut away. */
+static void raise_sequence(struct store *s)
+{
+    uint64_t seq = s->applied;
+    for (uint32_t i = 0; i < s->view->n; i++)
+        seq = MAX(seq, s->view->at[i].mark);
+    journal_raise_seq(s->journal, seq + 1);
+    s->seq = journal_next_seq(s->journal) - 1;
+}
+
+enum err store_open(const struct store_config *c, struct store **ret, struct fault *f)
+{
+    struct store *s = store_new(c);
+    enum err e = OK;
+    if (c->dir.n >= sizeof s->dir - 64)
+        e = fault_set(f, E_LIMIT, 0, "the data directory's name is longer than %zu bytes", sizeof s->dir - 64);
+    memcpy(s->dir, c->dir.p, e ? 0 : c->dir.n);
+    if (!e)
+        e = open_files(s, f);
+    if (!e) {
+        raise_sequence(s);
+        CHECK(!pthread_create(&s->writer, NULL, store_writer_main, s));
+        CHECK(!pthread_create(&s->flusher, NULL, store_flusher_main, s));
+        s->running = true;
+    }
+    if (e) {
+        store_close(s);
+        return e;
+    }
+    *ret = s;
+    return OK;
+}
+
+struct sink *store_sink(struct store *s)
+{
+    return &s->sink;
+}
+
+struct source *store_source(struct store *s)
+{
+    return &s->source;
+}
+
+void store_set_retention(struct store *s, int64_t retention_ns)
+{
+    atomic_store(&s->retention_ns, retention_ns);
+}
+
+enum err store_flush(struct store *s, struct fault *f)
+{
+    pthread_mutex_lock(&s->apply_lock);
+    store_seal(s);
+    pthread_mutex_unlock(&s->apply_lock);
+    GUARD(&s->lock);
+    uint64_t failures = s->flush_failures;
+    pthread_cond_signal(&s->flush_cond);
+    while (s->nsealed && s->flush_failures == failures)
+        pthread_cond_wait(&s->flushed_cond, &s->lock);
+    if (!s->nsealed)
+        return OK;
+    if (f)
+        *f = s->flush_fault;
+    return s->flush_fault.code ? s->flush_fault.code : E_IO;
+}
+
+static void stop_threads(struct store *s)
+{
+    pthread_mutex_lock(&s->queue_lock);
+    s->stopping_writer = true;
+    pthread_cond_signal(&s->queue_cond);
+    pthread_mutex_unlock(&s->queue_lock);
+    pthread_join(s->writer, NULL);
+
+    pthread_mutex_lock(&s->apply_lock);
+    store_seal(s);
+    pthread_mutex_unlock(&s->apply_lock);
+    pthread_mutex_lock(&s->lock);
+    s->stopping_flusher = true;
+    pthread_cond_signal(&s->flush_cond);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->flusher, NULL);
+    if (s->oldest == s->live && !s->live->last_seq)
+        journal_empty(s->journal);
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->running)
+        stop_threads(s);
+    part_view_unref(s->view);
+    while (s->oldest) {
+        struct gen *g = s->oldest;
+        s->oldest = g->next;
+        gen_unref(g);
+    }
+    for (int i = 0; i < IDENT_KEPT; i++)
+        for (int t = 0; t < TABLE_COUNT; t++)
+            ident_done(&s->kept[i].idents[t]);
+    for (int i = 0; i < IDENT_SETS; i++)
+        ident_done(&s->sets[i].ids);
+    mem_free(s->carries);
+    store_metas_free(s);
+    journal_close(s->journal);
+    if (s->parts)
+        part_set_close(s->parts);
+    if (s->catalog)
+        catalog_close(s->catalog);
+    fd_closep(&s->lock_fd);
+    pthread_mutex_destroy(&s->apply_lock);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->queue_lock);
+    pthread_mutex_destroy(&s->watch_lock);
+    pthread_cond_destroy(&s->flush_cond);
+    pthread_cond_destroy(&s->flushed_cond);
+    pthread_cond_destroy(&s->queue_cond);
+    mem_free(s);
+}

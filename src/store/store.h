@@ -1,0 +1,41 @@
+/* store/store.h -- the store: a log that is durable, a head that is queryable, and
+ * partitions that keep.
+ *
+ * Owner:    store_open() gives one store of a data directory, store_close() ends it; sink and
+ *           source belong to it. Whoever scans must have ended before store_close().
+ * Threads:  the store runs two of its own, a writer (log, head) and a flusher
+ *           (partitions). Sink and source may be used from any thread.
+ * Errors:   E_EXIST (another process has the directory), E_UNSUPPORTED (written by a
+ *           newer ccmon), E_IO, E_UNAVAILABLE (disk full), E_CORRUPT.
+ * Units:    Unix ns, bytes.
+ */
+#pragma once
+#include "base/clock.h"
+#include "base/file.h"
+#include "model/sink.h"
+#include "model/source.h"
+
+struct store_config {
+    struct str dir;                                /* made if absent, mode 0700 */
+    int64_t retention_ns;                          /* 0: forever */
+    const struct clock *clock;
+    const struct file_ops *ops;                    /* NULL: the system's */
+    struct frame_decoder decoder;                  /* for replay */
+    /* Called for what the owner of the machine should know (damage set aside, a full
+     * disk, a sync that failed). From any of the store's threads; may be NULL. */
+    void (*report)(void *arg, const char *cause, const char *text);
+    void *report_arg;
+    /* 0 in each of these: the default of store/limits.h. */
+    uint64_t segment_bytes, flush_rows, flush_bytes, flush_log_bytes, queue_bytes;
+    int64_t flush_age_ns;
+};
+
+struct store;
+MUST enum err store_open(const struct store_config *c, struct store **ret, struct fault *f);
+struct sink *store_sink(struct store *s);
+struct source *store_source(struct store *s);
+void store_set_retention(struct store *s, int64_t retention_ns);
+/* Writes everything that is acknowledged by now into partitions and waits for it. */
+MUST enum err store_flush(struct store *s, struct fault *f);
+/* Takes nothing new, completes what is queued, flushes what it can; the rest is in the log. */
+void store_close(struct store *s);

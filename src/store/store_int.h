@@ -1,0 +1,153 @@
+/* store/store_int.h -- one store, as its files see it.
+ *
+ * Locks, in the order in which they may be taken:
+ *   apply   the writer while it applies a batch; whoever seals a generation
+ *   lock    the list of generations, the view, metadata, state; held for moments
+ *   queue   what waits for the writer
+ *   watch   the watchers, also while they are called
+ */
+#pragma once
+#include <pthread.h>
+
+#include "base/map.h"
+#include "store/catalog.h"
+#include "store/head.h"
+#include "store/journal.h"
+#include "store/limits.h"
+#include "store/part.h"
+#include "store/store.h"
+
+enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024 };
+
+/* Identities of a flushed generation, and of which frames it held. */
+struct kept_idents {
+    struct ident idents[TABLE_COUNT];
+    uint64_t first_seq, last_seq;
+};
+
+/* Identities of one chunk, made anew from its columns. */
+struct chunk_idents {
+    int64_t from_ns;
+    uint64_t chunk;
+    struct ident ids;
+    uint64_t used;                                 /* the clock of the cache */
+};
+
+struct carry_job {
+    int64_t from_ns;                               /* the partition that gets the row */
+    struct part_carry carry;
+};
+
+struct store {
+    struct sink sink;                              /* first: a sink is its store */
+    struct source source;
+    struct store_config cfg;
+    char dir[1024];
+    int lock_fd;
+    struct catalog *catalog;
+    struct part_set *parts;
+    struct journal *journal;                       /* writer; journal_cut and _bytes any */
+    pthread_t writer, flusher;
+    bool running;
+    uint64_t applied;                              /* frames up to it need no replay; as the last start found it */
+
+    pthread_mutex_t apply_lock;
+    struct kept_idents kept[IDENT_KEPT];           /* under apply */
+    uint32_t next_kept;
+    struct chunk_idents sets[IDENT_SETS];          /* under apply */
+    uint64_t sets_clock;
+
+    pthread_mutex_t lock;
+    pthread_cond_t flush_cond, flushed_cond;
+    struct gen *oldest, *live;                     /* the list ends with live */
+    uint32_t nsealed;
+    struct part_view *view;
+    uint64_t flush_failures;                       /* counts up; store_flush() looks at it */
+    struct fault flush_fault;
+    bool stopping_flusher;
+    _Atomic int64_t retention_ns;
+    uint64_t duplicates, moved, refused, seq;
+    int64_t last_recv_ns;
+    bool read_only;
+    char reason[160];
+    struct map meta_index;
+    struct metric_meta *metas;
+    uint32_t nmetas, cap_metas, saved_metas;
+    struct carry_job *carries;                     /* for the flusher to write */
+    uint32_t ncarries;
+    struct carry_job carry_cache[CARRY_CACHE];     /* by a hash of series and partition; the newest one stays */
+
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_cond;
+    struct write_req *queue_first, *queue_last;
+    uint64_t queue_bytes;
+    bool stopping_writer;
+    int64_t retry_mono_ns;                         /* writer only */
+
+    pthread_mutex_t watch_lock;
+    struct {
+        void (*fn)(void *arg, uint64_t seq);
+        void *arg;
+    } watchers[WATCHERS_MAX];
+};
+
+/* Held for a block of code: declare it before what it protects. */
+static inline void unlock_mutex(pthread_mutex_t **m)
+{
+    pthread_mutex_unlock(*m);
+}
+static inline pthread_mutex_t *lock_mutex(pthread_mutex_t *m)
+{
+    pthread_mutex_lock(m);
+    return m;
+}
+#define GUARD(m) CLEANUP(unlock_mutex) UNUSED pthread_mutex_t *guard_ = lock_mutex(m)
+
+void store_report(struct store *s, const char *cause, const char *text);
+
+/* writer.c */
+void store_write(struct sink *sink, struct write_req *w);
+void *store_writer_main(void *arg);
+enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f);
+/* Under apply: what is live becomes sealed, if it holds anything. */
+void store_seal(struct store *s);
+
+/* known.c, under apply: is the row in a chunk of its partition, or among the moved ones? */
+struct known_ids {
+    struct store *s;
+    struct part_view *view;
+    const struct part_item *item;                  /* the one looked at last */
+    struct chunk_list *list;
+};
+void known_begin(struct known_ids *k, struct store *s);
+void known_end(struct known_ids *k);
+/* *ret_value is the stored value where the id is there. */
+bool known_find(struct known_ids *k, enum table t, const struct row *r, double *ret_value);
+
+/* flush.c */
+void *store_flusher_main(void *arg);
+/* Everything up to this sequence is in partitions; 0 if nobody noted it. */
+uint64_t store_applied(struct store *s);
+
+/* scan.c, lists.c, bases.c */
+enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f);
+enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault *f);
+struct scan_stats store_scan_end(struct scan *sc);
+enum err store_bases(struct source *src, const struct matcher *m, uint32_t nm, int64_t at_ns, const struct str *names,
+                     struct base_key *keys, size_t nkeys, struct fault *f);
+enum err store_label_names(struct source *src, const struct scan_req *req,
+                           void (*each)(void *arg, enum place place, struct str name), void *arg, struct fault *f);
+enum err store_label_values(struct source *src, const struct scan_req *req, struct str label,
+                            void (*each)(void *arg, struct str value), void *arg, struct fault *f);
+
+static inline struct store *store_of(struct source *src)
+{
+    return (struct store *)(void *)((char *)src - offsetof(struct store, source));
+}
+
+/* meta.c */
+enum err store_metas_load(struct store *s, struct fault *f);
+void store_metas_note(struct store *s, const struct batch *b);
+enum err store_metas_save(struct store *s, struct fault *f);
+void store_metas(struct source *src, void (*each)(void *arg, const struct metric_meta *m), void *arg);
+void store_metas_free(struct store *s);

@@ -1,0 +1,327 @@
+/* store/writer.c -- the one thread that owns the log and the head.
+ *
+ *   queue -> group: frames to the log, one sync -> rows to the head -> published -> done()
+ *
+ * While the disk works on one group the next gathers in the queue. A row is left out
+ * when its identity is known (ident.h, known.c). Replay goes through apply() too, so it
+ * leaves out the same rows and gives partitions only what they do not have yet.
+ */
+#include <string.h>
+
+#include "store/store_int.h"
+
+/* ---- taking requests ------------------------------------------------------- */
+
+static void refuse(struct write_req *w, const char *why)
+{
+    struct fault f;
+    fault_set(&f, E_UNAVAILABLE, 0, "%s", why);
+    w->done(w, E_UNAVAILABLE, &f);
+}
+
+void store_write(struct sink *sink, struct write_req *w)
+{
+    struct store *s = (struct store *)(void *)sink;
+    const char *why = NULL;
+    w->next = NULL;
+    pthread_mutex_lock(&s->queue_lock);
+    if (s->stopping_writer)
+        why = "ccmon is stopping";
+    else if (s->queue_bytes + w->body.n > s->cfg.queue_bytes && s->queue_bytes)
+        why = "too much is waiting to be written";
+    if (!why) {
+        if (s->queue_last)
+            s->queue_last->next = w;
+        else
+            s->queue_first = w;
+        s->queue_last = w;
+        s->queue_bytes += w->body.n;
+        pthread_cond_signal(&s->queue_cond);
+    }
+    pthread_mutex_unlock(&s->queue_lock);
+    if (why)
+        refuse(w, why);
+}
+
+/* Up to a group of requests; NULL when the store stops and nothing is left. */
+static struct write_req *take_group(struct store *s)
+{
+    GUARD(&s->queue_lock);
+    while (!s->queue_first && !s->stopping_writer)
+        pthread_cond_wait(&s->queue_cond, &s->queue_lock);
+    struct write_req *first = s->queue_first, *last = NULL;
+    uint64_t bytes = 0;
+    for (struct write_req *w = first; w && (!last || bytes + w->body.n <= GROUP_BYTES); w = w->next) {
+        bytes += w->body.n;
+        last = w;
+    }
+    if (!first)
+        return NULL;
+    s->queue_first = last->next;
+    if (!s->queue_first)
+        s->queue_last = NULL;
+    last->next = NULL;
+    s->queue_bytes -= bytes;
+    return first;
+}
+
+/* ---- generations ----------------------------------------------------------- */
+
+/* Under lock. */
+static void append_live(struct store *s, struct gen *g)
+{
+    if (s->live)
+        s->live->next = g;
+    else
+        s->oldest = g;
+    s->live = g;
+}
+
+static uint64_t live_rows_max(const struct gen *g)
+{
+    uint64_t n = 0;
+    for (int t = 0; t < TABLE_COUNT; t++)
+        n = MAX(n, (uint64_t)gen_rows(g, t));
+    return n;
+}
+
+void store_seal(struct store *s)
+{
+    if (!s->live->last_seq)
+        return;
+    GUARD(&s->lock);
+    s->nsealed++;
+    append_live(s, gen_new(GENERATION_ROWS));
+    pthread_cond_signal(&s->flush_cond);
+}
+
+/* A generation that has room for the batch, however large that is. */
+static void make_room(struct store *s, const struct batch *b)
+{
+    if (gen_fits(s->live, b))
+        return;
+    store_seal(s);
+    if (gen_fits(s->live, b))
+        return;
+    GUARD(&s->lock);
+    struct gen *small = s->live;                   /* empty: it was just made */
+    CHECK(!small->last_seq);
+    struct gen *big = gen_new(b->nrows), **at = &s->oldest;
+    while (*at != small)
+        at = &(*at)->next;
+    *at = big;
+    s->live = big;
+    gen_unref(small);
+}
+
+static bool is_full(struct store *s)
+{
+    return live_rows_max(s->live) >= s->cfg.flush_rows ||
+           atomic_load_explicit(&s->live->bytes, memory_order_relaxed) >= s->cfg.flush_bytes ||
+           journal_bytes(s->journal) >= s->cfg.flush_log_bytes;
+}
+
+/* ---- applying -------------------------------------------------------------- */
+
+struct counts {
+    uint64_t duplicates, refused, kept;
+};
+
+static struct ident_slot *find_in_memory(struct store *s, enum table t, struct id128 id)
+{
+    struct ident_slot *found = NULL;
+    for (struct gen *g = s->oldest; g && !found; g = g->next)
+        found = ident_find(&g->idents[t], id);
+    for (uint32_t i = 0; i < IDENT_KEPT && !found; i++)
+        found = ident_find(&s->kept[i].idents[t], id);
+    return found;
+}
+
+/* Whether the row is new; its id is remembered then. */
+static bool take_row(struct store *s, struct known_ids *k, enum table t, const struct row *r, struct counts *n)
+{
+    struct ident_slot *slot = find_in_memory(s, t, r->id);
+    double value = slot ? slot->value : 0;
+    if (slot || known_find(k, t, r, &value)) {
+        switch (ident_judge(r, t, value)) {
+        case IDENT_DUPLICATE:
+            n->duplicates++;
+            return false;
+        case IDENT_REFUSED:
+            n->refused++;
+            return false;
+        case IDENT_LARGER:
+            break;
+        }
+    }
+    if (slot)
+        slot->value = r->value;
+    else
+        ident_put(&s->live->idents[t], r->id, r->value);
+    n->kept++;
+    return true;
+}
+
+/* A row that a partition has already. If it was moved, a crash may have come before its
+ * identity was noted in the catalogue. */
+static void note_again(struct store *s, const struct row *r, uint64_t seq, int64_t recv_ns)
+{
+    struct moved_id m = { r->id, seq, recv_ns };
+    struct fault f = { 0 };
+    if (r->claimed_ns && catalog_moved_put(s->catalog, &m, 1, &f))
+        store_report(s, "catalogue", f.msg);
+}
+
+/* Rows of one batch into the head. `replayed`: only what partitions do not have yet. */
+static void apply(struct store *s, struct batch *b, uint64_t seq, bool replayed)
+{
+    GUARD(&s->apply_lock);
+    make_room(s, b);
+    struct arena scratch = *b->mem;
+    bool *keep = arena_new(&scratch, bool, b->nrows + 1);
+    struct counts n = { 0 };
+    struct known_ids k;
+    known_begin(&k, s);
+    for (uint32_t i = 0; i < b->nrows; i++) {
+        if (replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark)
+            note_again(s, &b->rows[i], seq, b->recv_ns);
+        else
+            keep[i] = take_row(s, &k, b->table, &b->rows[i], &n);
+    }
+    known_end(&k);
+
+    struct gen *g = s->live;
+    if (n.kept) {
+        struct batch view = *b;
+        view.mem = &scratch;
+        gen_append(g, &view, keep, seq);
+        if (!g->last_seq) {
+            g->first_seq = seq;
+            g->begun_mono_ns = clock_mono(s->cfg.clock);
+        }
+        g->last_seq = seq;
+        gen_publish(g);
+    }
+    store_metas_note(s, b);
+    pthread_mutex_lock(&s->lock);
+    s->duplicates += n.duplicates;
+    s->refused += n.refused;
+    s->moved += b->moved;
+    s->seq = seq;
+    s->last_recv_ns = MAX(s->last_recv_ns, b->recv_ns);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void call_watchers(struct store *s, uint64_t seq)
+{
+    GUARD(&s->watch_lock);
+    for (int i = 0; i < WATCHERS_MAX; i++)
+        if (s->watchers[i].fn)
+            s->watchers[i].fn(s->watchers[i].arg, seq);
+}
+
+/* ---- the state that answers 503 -------------------------------------------- */
+
+static void set_state(struct store *s, bool read_only, const char *reason)
+{
+    GUARD(&s->lock);
+    s->read_only = read_only;
+    size_t n = str_c(reason).n;
+    n = MIN(n, sizeof s->reason - 1);
+    memcpy(s->reason, reason, n);
+    s->reason[n] = 0;
+}
+
+static bool must_wait(struct store *s, struct fault *f)
+{
+    bool waits;
+    {
+        GUARD(&s->lock);
+        waits = s->nsealed > SEALED_MAX;
+        if (waits)
+            fault_set(f, E_UNAVAILABLE, 0, "partitions cannot be written as fast as data comes%s%s",
+                      s->flush_fault.code ? ": " : "", s->flush_fault.code ? s->flush_fault.msg : "");
+    }
+    if (!waits && s->retry_mono_ns && clock_mono(s->cfg.clock) < s->retry_mono_ns) {
+        GUARD(&s->lock);
+        fault_set(f, E_UNAVAILABLE, 0, "%s", s->reason);
+        waits = true;
+    }
+    return waits;
+}
+
+static enum err commit(struct store *s, struct write_req *group, struct fault *f)
+{
+    if (must_wait(s, f))
+        return f->code;
+    for (struct write_req *w = group; w; w = w->next) {
+        struct journal_frame fr = { .kind = w->kind, .recv_ns = w->recv_ns, .body = w->body };
+        journal_add(s->journal, &fr);
+    }
+    enum err e = journal_commit(s->journal, f);
+    if (!e && s->retry_mono_ns) {
+        s->retry_mono_ns = 0;
+        set_state(s, false, "");
+        store_report(s, "log", "the log can be written again");
+    } else if (e) {
+        s->retry_mono_ns = clock_mono(s->cfg.clock) + RETRY_NS;
+        set_state(s, true, f->msg);
+        store_report(s, "log", f->msg);
+        f->code = E_UNAVAILABLE;                   /* nothing was kept: send it again later */
+    }
+    return e ? E_UNAVAILABLE : OK;
+}
+
+static void write_group(struct store *s, struct write_req *group)
+{
+    struct fault f = { 0 };
+    enum err e = commit(s, group, &f);
+    uint64_t n = 0, seq;
+    for (struct write_req *w = group; w; w = w->next)
+        n++;
+    seq = journal_next_seq(s->journal) - n;
+    for (struct write_req *w = group, *next; w; w = next, seq++) {
+        next = w->next;
+        if (!e)
+            apply(s, w->batch, seq, false);
+        w->done(w, e, e ? &f : NULL);              /* w may be gone now */
+    }
+    if (e)
+        return;
+    call_watchers(s, seq - 1);
+    GUARD(&s->apply_lock);
+    if (!s->live->last_seq && s->oldest == s->live)
+        journal_cut(s->journal, seq - 1);          /* all of it was there already */
+    else if (is_full(s))
+        store_seal(s);
+}
+
+void *store_writer_main(void *arg)
+{
+    struct store *s = arg;
+    for (struct write_req *group; (group = take_group(s));)
+        write_group(s, group);
+    return NULL;
+}
+
+/* ---- replay ---------------------------------------------------------------- */
+
+enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f)
+{
+    struct store *s = arg;
+    struct arena mem;
+    struct batch b;
+    if (fr->seq <= s->applied)
+        return OK;                                 /* all of it is in partitions */
+    arena_init(&mem, 64 << 20);
+    enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->body, fr->recv_ns, &mem, &b, f);
+    if (!e) {
+        apply(s, &b, fr->seq, true);
+        batch_done(&b);
+        GUARD(&s->apply_lock);
+        if (live_rows_max(s->live) >= s->cfg.flush_rows)
+            store_seal(s);
+    }
+    arena_done(&mem);
+    return e;
+}
