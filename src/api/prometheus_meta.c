@@ -3,6 +3,7 @@
 #include "api/prom_envelope.h"
 #include "api/prom_meta.h"
 #include "api/prom_params.h"
+#include "promql/spelling.h"
 #include "query/rowset.h"
 #include "query/write.h"
 
@@ -61,12 +62,16 @@ struct search {
     struct arena mem;
     struct query_ctx q;
     struct selectors sel;
+    struct spelling spelling[SELECTORS_MAX];       /* of each selector */
+    uint32_t nspelling;
     int64_t from_ns, to_ns;
     uint64_t limit;
 };
 
 static void search_done(struct search *s)
 {
+    for (uint32_t i = 0; i < s->nspelling; i++)
+        spelling_close(&s->spelling[i]);
     selectors_done(&s->sel);
     arena_done(&s->mem);
 }
@@ -75,8 +80,18 @@ static bool search_begin(struct search *s, struct http_req *r, bool named)
 {
     s->r = r;
     arena_init(&s->mem, QUERY_MEMORY_MAX);
-    return param_context(r, &s->mem, &s->q) && param_limit(r, S("limit"), &s->limit) &&
-           param_search_range(r, &s->from_ns, &s->to_ns) && param_selectors(r, &s->mem, named, &s->sel);
+    if (!param_context(r, &s->mem, &s->q) || !param_limit(r, S("limit"), &s->limit) ||
+        !param_search_range(r, &s->from_ns, &s->to_ns) || !param_selectors(r, &s->mem, named, &s->sel))
+        return false;
+    for (uint32_t i = 0; i < s->sel.n; i++) {
+        struct fault f = { 0 };
+        enum err e = spelling_open(&s->sel.at[i].root->sel, &s->mem, &s->spelling[s->nspelling++], &f);
+        if (e) {
+            prom_fail(r, e, str_c(f.msg));
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct scan_req search_req(const struct search *s, uint32_t selector)
@@ -89,9 +104,9 @@ static struct scan_req search_req(const struct search *s, uint32_t selector)
         .deadline_mono_ns = s->q.deadline_mono_ns,
         .cancelled = s->q.cancelled,
     };
-    if (selector < s->sel.n) {
-        req.matchers = s->sel.at[selector].root->sel.matchers;
-        req.nmatchers = s->sel.at[selector].root->sel.nmatchers;
+    if (selector < s->nspelling) {
+        req.matchers = s->spelling[selector].matchers;
+        req.nmatchers = s->spelling[selector].nmatchers;
     }
     return req;
 }
@@ -198,6 +213,18 @@ void prom_label_values(struct http_req *r)
 
 /* ---- series ---------------------------------------------------------------- */
 
+/* Distinct label sets, as they are shown. */
+struct found {
+    struct keyset seen;
+    struct labels *at;
+    uint32_t n, cap;
+};
+
+static void found_done(struct found *f)
+{
+    keyset_done(&f->seen);
+}
+
 static enum err scan_series(struct search *s, uint32_t selector, struct rowset *set, struct fault *f)
 {
     struct source *src = s->q.src;
@@ -219,22 +246,37 @@ static enum err scan_series(struct search *s, uint32_t selector, struct rowset *
     return e;
 }
 
+static enum err find_series(struct search *s, uint32_t selector, struct found *ret, struct fault *f)
+{
+    CLEANUP(rowset_done) struct rowset set;
+    rowset_init(&set, &s->q, 1u << PLACE_LABEL);
+    enum err e = scan_series(s, selector, &set, f);
+    for (uint32_t i = 0; i < set.n && !e; i++) {
+        bool fresh;
+        struct labels l = spelling_labels(&s->spelling[selector], &s->mem, set.series[i]);
+        keyset_all(&ret->seen, l, &fresh);
+        if (fresh)
+            *arena_push(&s->mem, ret->at, ret->n, ret->cap) = l;
+    }
+    return e;
+}
+
 static int by_labels(const void *a, const void *b)
 {
     return labels_cmp(*(const struct labels *)a, *(const struct labels *)b);
 }
 
-static void send_series(struct search *s, struct rowset *set)
+static void send_series(struct search *s, struct found *all)
 {
     struct prom_reply p;
-    if (set->n > 1)
-        qsort(set->series, set->n, sizeof *set->series, by_labels);
-    if (s->limit && set->n > s->limit)
+    if (all->n > 1)
+        qsort(all->at, all->n, sizeof *all->at, by_labels);
+    if (s->limit && all->n > s->limit)
         query_note(&s->q, true, "results truncated due to limit");
     prom_begin(&p, s->r);
     jw_arr(&p.w);
-    for (uint32_t i = 0; i < set->n && (!s->limit || i < s->limit); i++)
-        write_labels(&p.w, set->series[i]);
+    for (uint32_t i = 0; i < all->n && (!s->limit || i < s->limit); i++)
+        write_labels(&p.w, all->at[i]);
     jw_arr_end(&p.w);
     prom_send(&p, &s->q);
 }
@@ -248,17 +290,17 @@ void prom_series(struct http_req *r)
         prom_bad_data(r, "no match[] parameter provided");
         return;
     }
-    CLEANUP(rowset_done) struct rowset set;
-    rowset_init(&set, &s.q, 1u << PLACE_LABEL);
+    CLEANUP(found_done) struct found all = { 0 };
+    keyset_init(&all.seen, &s.mem);
     struct fault f = { 0 };
     for (uint32_t i = 0; i < s.sel.n; i++) {
-        enum err e = scan_series(&s, i, &set, &f);
+        enum err e = find_series(&s, i, &all, &f);
         if (e) {
             prom_fail(r, e, str_c(f.msg));
             return;
         }
     }
-    send_series(&s, &set);
+    send_series(&s, &all);
 }
 
 /* ---- metadata -------------------------------------------------------------- */

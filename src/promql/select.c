@@ -9,14 +9,12 @@
  * The scan reaches 60 s further on both sides than what is asked for, since a point
  * of an accounted series also shows as a sample up to 60 s before its time, and
  * where depends on the point before it. Bases are asked for in one call.
- *
- * The exporter's spelling of a metric (accounting rule 7), where written out, finds
- * the series under their canonical name, and the result carries the one asked for.
  */
 #include <stdlib.h>
 
 #include "model/names.h"
 #include "promql/eval_int.h"
+#include "promql/spelling.h"
 #include "query/rowset.h"
 
 #define TIME_MS_MAX (INT64_MAX / NS_PER_MS - 1)
@@ -40,9 +38,7 @@ struct rows {
 struct job {
     struct eval *ev;
     const struct select_req *req;
-    struct matcher *matchers;
-    uint32_t nmatchers;
-    struct str alias, canonical;                   /* rule 7: rename canonical to alias; empty: nothing to do */
+    struct spelling spelling;                      /* the matchers to scan with */
     int64_t from_ns, to_ns;
     struct rows rows, sorted;
     uint32_t *first;                               /* by series: its stretch of sorted */
@@ -65,86 +61,6 @@ static int64_t ms_to_ns(int64_t ms)
 static int64_t ns_to_ms(int64_t ns)
 {
     return ns / NS_PER_MS - (ns % NS_PER_MS < 0);
-}
-
-/* ---- rule 7: the other spelling -------------------------------------------- */
-
-/* A regular expression made of literal alternatives: does it hold the name? */
-static bool alternatives_have(struct str pattern, struct str name)
-{
-    struct str rest = pattern;
-    if (rest.n >= 2 && rest.p[0] == '(' && rest.p[rest.n - 1] == ')')
-        rest = str_sub(rest, 1, rest.n - 2);
-    while (rest.p)
-        if (str_eq(str_cut(&rest, '|'), name))
-            return true;
-    return false;
-}
-
-static bool writes_out(const struct matcher *m, struct str name)
-{
-    return m->op == MATCH_EQ ? str_eq(m->value, name) : m->op == MATCH_RE && alternatives_have(m->value, name);
-}
-
-/* Widens a matcher on the name so that canonical names pass too. Which series are
- * renamed is decided by the original matcher afterwards. */
-static enum err widen(struct job *j, struct matcher *m, struct fault *f)
-{
-    struct arena *mem = j->ev->q->mem;
-    struct str value = m->value, list = m->value;
-    if (m->op == MATCH_RE && list.n >= 2 && list.p[0] == '(' && list.p[list.n - 1] == ')')
-        list = str_sub(list, 1, list.n - 2);
-    while (list.p) {
-        struct str one = str_cut(&list, '|');
-        struct str canonical = metric_canonical(one);
-        if (!str_eq(one, canonical) && writes_out(m, one) && !writes_out(m, canonical))
-            value = arena_fmt(mem, STR_FMT "|" STR_FMT, STR_ARG(value), STR_ARG(canonical));
-    }
-    if (value.n == m->value.n)
-        return OK;
-    j->alias = m->value;
-    m->op = MATCH_RE;
-    m->value = value;
-    return regex_new(value, REGEX_FULL, &m->re, f);
-}
-
-static void free_widened(struct job *j)
-{
-    const struct selector *s = j->req->sel;
-    for (uint32_t i = 0; i < s->nmatchers; i++)
-        if (j->matchers[i].re != s->matchers[i].re)
-            regex_free(j->matchers[i].re);
-}
-
-static enum err prepare_matchers(struct job *j, struct fault *f)
-{
-    const struct selector *s = j->req->sel;
-    j->nmatchers = s->nmatchers;
-    j->matchers = arena_new(j->ev->q->mem, struct matcher, s->nmatchers);
-    memcpy(j->matchers, s->matchers, sizeof *s->matchers * s->nmatchers);
-    for (uint32_t i = 0; i < j->nmatchers; i++)
-        if (str_eq(j->matchers[i].label, S("__name__")) &&
-            (j->matchers[i].op == MATCH_EQ || j->matchers[i].op == MATCH_RE)) {
-            enum err e = widen(j, &j->matchers[i], f);
-            if (e)
-                return e;
-        }
-    return OK;
-}
-
-/* The labels under which a series is shown. */
-static struct labels shown_labels(struct job *j, struct labels l)
-{
-    struct str name = labels_get(l, S("__name__"));
-    struct str alias = metric_alias(name);
-    if (!j->alias.n || str_eq(alias, name))
-        return l;
-    const struct selector *s = j->req->sel;
-    for (uint32_t i = 0; i < s->nmatchers; i++)
-        if (str_eq(s->matchers[i].label, S("__name__")) && !matcher_test(&s->matchers[i], name) &&
-            matcher_test(&s->matchers[i], alias))
-            return labels_set(j->ev->q->mem, l, S("__name__"), alias);
-    return l;
 }
 
 /* ---- rows ------------------------------------------------------------------ */
@@ -181,8 +97,8 @@ static enum err scan_rows(struct job *j, struct fault *f)
         .table = TABLE_SAMPLE,
         .from_ns = j->from_ns,
         .to_ns = j->to_ns,
-        .matchers = j->matchers,
-        .nmatchers = j->nmatchers,
+        .matchers = j->spelling.matchers,
+        .nmatchers = j->spelling.nmatchers,
         .all_labels = true,
         .rows_max = q->limits ? q->limits->rows_max : 0,
         .deadline_mono_ns = q->deadline_mono_ns,
@@ -436,14 +352,14 @@ static enum err give_all(struct job *j, struct fault *f)
     struct keys keys = { 0 };
     struct shown *all = arena_new(q->mem, struct shown, j->set.n);
     for (uint32_t s = 0; s < j->set.n; s++) {
-        all[s] = (struct shown){ .labels = shown_labels(j, j->set.series[s]), .keyed = { .series = s },
+        all[s] = (struct shown){ .labels = spelling_labels(&j->spelling, q->mem, j->set.series[s]), .keyed = { .series = s },
                                  .accounted = is_accounted(j, s) };
         if (all[s].accounted)
             ask(j, &keys, &all[s].keyed);
     }
     enum err e = OK;
     if (keys.n)
-        e = q->src->bases(q->src, j->matchers, j->nmatchers, j->from_ns - 1, keys.names, keys.at, keys.n, f);
+        e = q->src->bases(q->src, j->spelling.matchers, j->spelling.nmatchers, j->from_ns - 1, keys.names, keys.at, keys.n, f);
     map_done(&keys.by_name);
     qsort(all, j->set.n, sizeof *all, by_labels);
     for (uint32_t s = 0; s < j->set.n && !e; s++)
@@ -463,14 +379,14 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct fault
         return OK;
     rowset_init(&j.set, ev->q, 1u << PLACE_LABEL);
     arena_init(&j.mem, SERIES_MEMORY);
-    enum err e = prepare_matchers(&j, f);
+    enum err e = spelling_open(r->sel, ev->q->mem, &j.spelling, f);
     if (!e)
         e = scan_rows(&j, f);
     if (!e) {
         sort_by_series(&j);
         e = give_all(&j, f);
     }
-    free_widened(&j);
+    spelling_close(&j.spelling);
     rows_done(&j.rows);
     rows_done(&j.sorted);
     rowset_done(&j.set);

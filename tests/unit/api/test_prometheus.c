@@ -32,6 +32,8 @@ static int setup(void **state)
         memsource_sample(src, t * NS_PER_S, (double)t, (const char *[]){ "__name__", "n_total", "job", "b", NULL });
     }
     memsource_sample(src, 500 * NS_PER_S, 2, (const char *[]){ "__name__", "odd.name", "service.name", "\xc3\xa9", NULL });
+    memsource_sample(src, 600 * NS_PER_S, 3,
+                     (const char *[]){ "__name__", "claude_code_cost_usage_USD_total", "model", "m", NULL });
     memsource_meta(src, "up", METRIC_GAUGE, "", "Is it up?");
     memsource_meta(src, "n_total", METRIC_COUNTER, "things", "How \"many\".");
     api = (struct api){
@@ -112,7 +114,7 @@ static const struct {
       BAD("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector") },
 
     /* labels, values, series */
-    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"job\",\"service.name\"]") },
+    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"job\",\"model\",\"service.name\"]") },
     { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"job\"]") },
     { HTTP_GET, "/api/v1/labels?limit=1", "", 200,
       "{\"status\":\"success\",\"data\":[\"__name__\"],\"warnings\":[\"results truncated due to limit\"]}" },
@@ -128,6 +130,12 @@ static const struct {
     { HTTP_POST, "/api/v1/label/job/values", "", 405, "" },
     { HTTP_GET, "/api/v1/series?match[]=up&match[]={job=\"b\"}&match[]=up", "", 200,
       OK_("[{\"__name__\":\"n_total\",\"job\":\"b\"}," UP "]") },
+    { HTTP_GET, "/api/v1/series?match[]=claude_code_cost_usage_total&match[]={model=\"m\"}", "", 200,
+      OK_("[{\"__name__\":\"claude_code_cost_usage_USD_total\",\"model\":\"m\"},"
+          "{\"__name__\":\"claude_code_cost_usage_total\",\"model\":\"m\"}]") },
+    { HTTP_GET, "/api/v1/label/model/values?match[]=claude_code_cost_usage_total", "", 200, OK_("[\"m\"]") },
+    { HTTP_GET, "/api/v1/labels?match[]={__name__=~\"x|claude_code_cost_usage_total\"}", "", 200,
+      OK_("[\"__name__\",\"model\"]") },
     { HTTP_GET, "/api/v1/series", "", 400, BAD("no match[] parameter provided") },
     { HTTP_GET, "/api/v1/series?match[]={}", "", 400,
       BAD("invalid parameter \\\"match[]\\\": match[] must contain at least one non-empty matcher") },
