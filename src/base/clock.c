@@ -22,4 +22,12 @@ static int64_t system_mono(void *arg)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+void clock_deadline(int64_t ns, struct timespec *ret)
+{
+    int64_t now = read_clock(CLOCK_REALTIME), at;
+    if (__builtin_add_overflow(now, MAX(ns, (int64_t)0), &at))
+        at = INT64_MAX;
+    *ret = (struct timespec){ .tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S) };
+}
+
 const struct clock clock_system = { system_now, system_mono, NULL };

@@ -12,6 +12,10 @@ struct clock {
     void *arg;
 };
 
+struct timespec;
+/* `ns` from now on the system's wall clock, as pthread_cond_timedwait() wants it. */
+void clock_deadline(int64_t ns, struct timespec *ret);
+
 extern const struct clock clock_system;
 static inline int64_t clock_now(const struct clock *c) { return c->now(c->arg); }
 static inline int64_t clock_mono(const struct clock *c) { return c->mono(c->arg); }

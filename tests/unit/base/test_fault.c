@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -71,6 +72,13 @@ static void clocks(void **state)
     int64_t a = clock_mono(&clock_system), b = clock_mono(&clock_system);
     assert_true(b >= a);
     assert_true(clock_now(&clock_system) > INT64_C(1700000000) * NS_PER_S);
+
+    struct timespec now, later, never;
+    clock_deadline(-1, &now);
+    clock_deadline(90 * NS_PER_S, &later);
+    clock_deadline(INT64_MAX, &never);
+    assert_true(later.tv_sec >= now.tv_sec + 90 && later.tv_nsec < NS_PER_S);
+    assert_int_equal(never.tv_sec, INT64_MAX / NS_PER_S);
 }
 
 int main(void)

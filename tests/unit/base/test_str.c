@@ -44,7 +44,7 @@ static void compare(void **state)
     }
     assert_true(str_eq((struct str){ 0 }, S("")));
     assert_true(str_eq_nocase(S("AbZ"), S("aBz")));
-    assert_false(str_eq_nocase(S("[") , S("{")));  /* differ in the same bit as letters do */
+    assert_false(str_eq_nocase(S("["), S("{")));  /* differ in the same bit as letters do */
     assert_true(str_starts(S("abc"), S("ab")) && !str_starts(S("a"), S("ab")) && str_starts(S("a"), S("")));
     assert_true(str_ends(S("abc"), S("bc")) && !str_ends(S("c"), S("bc")) && str_ends(S(""), S("")));
 }
