@@ -24,7 +24,7 @@ class Ccmon:
         self.env = dict(os.environ, **(env or {}))
         self.proc = None
         self.ports = {}
-        self.log = os.path.join(self.data, '..', os.path.basename(self.data) + '.log')
+        self.log = self.data.rstrip('/') + '.log'
         self.conns = {}
 
     def __enter__(self):

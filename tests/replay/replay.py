@@ -2,11 +2,13 @@
 """Replays every recording of the real client through the real binary and compares
 what the query APIs say with what the recording must add up to (truth.json).
 
-Four ways, each of which must give the same figures:
+Five ways, each of which must give the same figures:
   plain      every request once, in order
   twice      every request sent twice
   shuffled   every request twice, in random order (the seed is printed)
-  killed     kill -9 and restart after every request
+  killed     the same, with kill -9 and restart after every request
+  restarted  the same, with a clean stop and start: every request finds the rows
+             before it in partitions, no longer in memory
 
 Money is compared to 1e-7 dollar, everything else exactly."""
 import argparse
@@ -24,6 +26,7 @@ EVENTS = '{service_name="claude-code"}'
 SPANS = '{service_name="claude-code", ccmon_signal="spans"}'
 TOKENS = {'input': 'input_tokens', 'output': 'output_tokens',
           'cacheRead': 'cache_read_tokens', 'cacheCreation': 'cache_creation_tokens'}
+MODES = ('plain', 'twice', 'shuffled', 'killed', 'restarted')
 # How the same total is asked for: exact increase, anchored, the total itself.
 WAYS = {'increase': 'increase(%s[1d])', 'anchored': 'increase(%s[1d] anchored)', 'last': 'last_over_time(%s[1d])'}
 
@@ -98,6 +101,14 @@ def killed(server, requests, rng):
         server.kill_and_restart()
 
 
+def restarted(server, requests, rng):
+    order = requests * 2
+    rng.shuffle(order)
+    for r in order:
+        r.send(server)
+        server.restart()
+
+
 def run(folder, want, mode, seed):
     with Ccmon() as server:
         mode(server, recordings.load(folder), random.Random('%s %s' % (seed, folder)))
@@ -107,13 +118,13 @@ def run(folder, want, mode, seed):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--seed', default=str(random.randrange(10**6)))
-    ap.add_argument('--mode', action='append', choices=('plain', 'twice', 'shuffled', 'killed'))
+    ap.add_argument('--mode', action='append', choices=MODES)
     ap.add_argument('folder', nargs='*')
     a = ap.parse_args()
     truth, passed, failed = recordings.truth(), 0, 0
     folders = a.folder or [f for f in recordings.folders() if f in truth]
     print('seed %s, %d recordings' % (a.seed, len(folders)))
-    for mode in a.mode or ('plain', 'twice', 'shuffled', 'killed'):
+    for mode in a.mode or MODES:
         for folder in folders:
             diffs = run(folder, expect(truth[folder]), globals()[mode], a.seed)
             passed, failed = passed + (not diffs), failed + bool(diffs)
