@@ -22,6 +22,7 @@ struct api {
     const struct clock *clock;
     struct query_limits limits;
     bool extrapolate_always;
+    bool loki_plain;                               /* Loki's answers without what ccmon adds (detected_level) */
     bool open;                                     /* bound beyond loopback without access control: every page says so */
     int64_t start_ns;
     struct str version, data_dir;

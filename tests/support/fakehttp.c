@@ -89,7 +89,9 @@ void http_reply_header(struct http_req *r, struct str name, struct str value)
 
 struct str http_header(const struct http_req *r, struct str lower_name)
 {
-    (void)r, (void)lower_name;
+    for (uint32_t i = 0; i < r->nheaders; i++)
+        if (str_eq(r->headers[i].name, lower_name))
+            return r->headers[i].value;
     return S("");
 }
 
@@ -110,6 +112,12 @@ static bool fits(struct str pattern, struct str path, struct str *wild, uint32_t
 void fake_http(const struct http_route *routes, void *arg, enum http_method method, struct str target, struct str form,
                struct fake_reply *ret)
 {
+    fake_http_with(routes, arg, method, target, form, NULL, 0, ret);
+}
+
+void fake_http_with(const struct http_route *routes, void *arg, enum http_method method, struct str target, struct str form,
+                    const struct http_header *headers, uint32_t nheaders, struct fake_reply *ret)
+{
     struct arena mem;
     static const bool gone = false;
     arena_init(&mem, 64u << 20);
@@ -119,7 +127,7 @@ void fake_http(const struct http_route *routes, void *arg, enum http_method meth
     struct str wild[WILD_MAX];
     struct fake f = {
         .req = { .method = method, .path = path, .raw_path = path, .raw_query = query, .body = form, .mem = &mem,
-                 .arg = arg, .wild = wild, .gone = &gone },
+                 .headers = headers, .nheaders = nheaders, .arg = arg, .wild = wild, .gone = &gone },
         .reply = ret,
     };
     bool found = false;

@@ -15,3 +15,6 @@ struct fake_reply {
 /* `target` is path and query as in a request line; `form` may be empty. */
 void fake_http(const struct http_route *routes, void *arg, enum http_method method, struct str target, struct str form,
                struct fake_reply *ret);
+/* The same with headers, names in lower case. */
+void fake_http_with(const struct http_route *routes, void *arg, enum http_method method, struct str target, struct str form,
+                    const struct http_header *headers, uint32_t nheaders, struct fake_reply *ret);

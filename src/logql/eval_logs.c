@@ -1,0 +1,260 @@
+/* logql/eval_logs.c -- log queries: the newest or oldest lines that pass.
+ *
+ * Blocks come in the asked direction; a heap of at most `limit` candidates keeps the
+ * best so far by time, the worst on top. A row that is worse than the worst never runs
+ * through the pipeline, and reading ends when no later block can hold a better one.
+ * Texts and labels are copied out only for what is left of a block when its turn ends.
+ */
+#include "logql/eval_int.h"
+#include "logql/plan.h"
+
+#include <stdlib.h>
+
+struct candidate {
+    int64_t t;
+    uint64_t seq;
+    uint32_t row;                                  /* of the block at hand, until it is taken over */
+    struct taken *taken;
+};
+
+/* A line that was copied out, its labels by category. */
+struct taken {
+    struct str line;
+    struct label *labels[3];                       /* by enum category */
+    uint32_t n[3];
+};
+
+struct log_job {
+    struct query_ctx *ctx;
+    const struct log_req *req;
+    struct plan plan;
+    struct pipeline pipe;
+    struct candidate *heap;
+    uint32_t n, cap, limit;
+    uint64_t bytes;
+};
+
+static void job_done(struct log_job *j)
+{
+    pipeline_done(&j->pipe);
+}
+
+/* ---- the heap ------------------------------------------------------------------------------ */
+
+/* Does a come out before b? Equal times go by arrival. */
+static bool better(const struct log_job *j, const struct candidate *a, const struct candidate *b)
+{
+    if (a->t != b->t)
+        return j->req->forward ? a->t < b->t : a->t > b->t;
+    return j->req->forward ? a->seq < b->seq : a->seq > b->seq;
+}
+
+static void swap(struct candidate *a, struct candidate *b)
+{
+    struct candidate x = *a;
+    *a = *b;
+    *b = x;
+}
+
+static void heap_down(struct log_job *j)
+{
+    for (uint32_t i = 0;;) {
+        uint32_t worst = i;
+        for (uint32_t k = 2 * i + 1; k <= 2 * i + 2 && k < j->n; k++)
+            if (better(j, &j->heap[worst], &j->heap[k]))
+                worst = k;
+        if (worst == i)
+            return;
+        swap(&j->heap[i], &j->heap[worst]);
+        i = worst;
+    }
+}
+
+static void heap_put(struct log_job *j, struct candidate c)
+{
+    if (j->n == j->limit) {
+        j->heap[0] = c;
+        heap_down(j);
+        return;
+    }
+    *arena_push(j->ctx->mem, j->heap, j->n, j->cap) = c;
+    for (uint32_t i = j->n - 1; i && better(j, &j->heap[(i - 1) / 2], &j->heap[i]); i = (i - 1) / 2)
+        swap(&j->heap[(i - 1) / 2], &j->heap[i]);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+struct collector {
+    struct log_job *j;
+    struct taken *t;
+    uint32_t cap[3];
+};
+
+static void collect(void *arg, enum category cat, uint32_t name, struct str value)
+{
+    struct collector *c = arg;
+    struct arena *mem = c->j->ctx->mem;
+    if (name == c->j->pipe.preserve_name)
+        return;
+    *arena_push(mem, c->t->labels[cat], c->t->n[cat], c->cap[cat]) = (struct label){ c->j->pipe.names.at[name], arena_str(mem, value) };
+}
+
+static void take(struct log_job *j, struct candidate *c)
+{
+    struct entry e;
+    entry_begin(&e, &j->pipe, c->row);
+    CHECK(entry_run(&e, 0, j->plan.nstages));
+    c->taken = arena_new(j->ctx->mem, struct taken, 1);
+    c->taken->line = arena_str(j->ctx->mem, e.line);
+    struct collector col = { .j = j, .t = c->taken };
+    entry_each(&e, collect, &col);
+}
+
+static void read_block(struct log_job *j, const struct block *b)
+{
+    binding_block(&j->pipe.bind, &j->pipe.names, b);
+    for (uint32_t i = 0; i < b->nsel; i++) {
+        struct candidate c = { b->time_ns[b->sel[i]], b->seq ? b->seq[b->sel[i]] : i, b->sel[i], NULL };
+        if (j->n == j->limit && !better(j, &c, &j->heap[0]))
+            continue;
+        struct entry e;
+        entry_begin(&e, &j->pipe, c.row);
+        j->bytes += e.line.n;
+        if (entry_run(&e, 0, j->plan.nstages))
+            heap_put(j, c);
+    }
+    for (uint32_t i = 0; i < j->n; i++)
+        if (!j->heap[i].taken)
+            take(j, &j->heap[i]);
+}
+
+static bool is_complete(const struct log_job *j, const struct block *b)
+{
+    if (j->n < j->limit)
+        return false;
+    return j->req->forward ? b->next_bound > j->heap[0].t : b->next_bound < j->heap[0].t;
+}
+
+static enum err read_rows(struct log_job *j, struct fault *f)
+{
+    struct query_ctx *ctx = j->ctx;
+    struct scan *sc;
+    enum err e = plan_scan(ctx, &j->plan, j->req->start_ns, j->req->end_ns,
+                           j->req->forward ? SCAN_OLDEST_FIRST : SCAN_NEWEST_FIRST, &sc, f);
+    if (e)
+        return e;
+    const struct block *b = NULL;
+    for (;;) {
+        e = ctx->src->scan_next(sc, &b, f);
+        if (e || !b)
+            break;
+        e = query_check(ctx, f);
+        if (e)
+            break;
+        read_block(j, b);
+        if (is_complete(j, b))
+            break;
+    }
+    struct scan_stats stats = ctx->src->scan_end(sc);
+    ctx->stats.chunks += stats.chunks;
+    ctx->stats.rows_read += stats.rows_read;
+    ctx->stats.bytes_read += stats.bytes_read;
+    return e;
+}
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    return str_cmp(x->name, y->name);
+}
+
+/* Sorted; empty values stay, since a parser may have found them. */
+static struct labels sorted(struct label *at, uint32_t n)
+{
+    if (n > 1)
+        qsort(at, n, sizeof *at, by_name);
+    return (struct labels){ at, n };
+}
+
+static struct labels all_labels(struct arena *mem, const struct taken *t)
+{
+    struct label *at = arena_new(mem, struct label, t->n[0] + t->n[1] + t->n[2] + 1);
+    uint32_t n = 0;
+    for (int c = CAT_STREAM; c <= CAT_PARSED; c++)
+        for (uint32_t i = 0; i < t->n[c]; i++)
+            at[n++] = t->labels[c][i];
+    return sorted(at, n);
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    const struct log_stream *x = a, *y = b;
+    return labels_cmp(x->all, y->all);
+}
+
+static void add_entry(struct log_job *j, struct keyset *keys, bool categorized, const struct candidate *c, struct log_result *ret)
+{
+    struct arena *mem = j->ctx->mem;
+    const struct taken *t = c->taken;
+    struct labels stream = sorted(t->labels[CAT_STREAM], t->n[CAT_STREAM]);
+    struct labels all = categorized ? stream : all_labels(mem, t);
+    bool fresh;
+    uint32_t id = keyset_all(keys, all, &fresh);
+    if (fresh)
+        *arena_push(mem, ret->streams, ret->n, ret->cap) = (struct log_stream){ .labels = stream, .all = all };
+    struct log_stream *s = &ret->streams[id];
+    *arena_push(mem, s->entries, s->n, s->cap) = (struct log_entry){
+        .time_ns = c->t, .line = t->line,
+        .meta = sorted(t->labels[CAT_META], t->n[CAT_META]), .parsed = sorted(t->labels[CAT_PARSED], t->n[CAT_PARSED]),
+    };
+    ret->entries++;
+}
+
+/* The heap emptied from its top is the worst first; from the end on it is in order. */
+static void sort_candidates(struct log_job *j)
+{
+    uint32_t all = j->n;
+    while (j->n > 1) {
+        j->n--;
+        swap(&j->heap[0], &j->heap[j->n]);
+        heap_down(j);
+    }
+    j->n = all;
+}
+
+/* At most one line per interval. */
+static bool too_close(const struct log_req *req, int64_t last, int64_t t)
+{
+    return req->interval_ns && (req->forward ? t < last + req->interval_ns : t > last - req->interval_ns);
+}
+
+enum err logql_logs(struct query_ctx *ctx, const struct logql *q, const struct logql_options *opt, const struct log_req *req,
+                    bool categorized, struct log_result *ret, struct fault *f)
+{
+    CHECK(q->root->kind == EXPR_LOG && req->limit);
+    *ret = (struct log_result){ 0 };
+    CLEANUP(job_done) struct log_job j = { .ctx = ctx, .req = req, .limit = req->interval_ns ? UINT32_MAX : req->limit };
+    struct plan_want want = { .line = true, .labels = true };
+    plan_make(ctx, opt, &q->root->log, NULL, &want, &j.plan);
+    pipeline_init(&j.pipe, ctx, j.plan.spans, j.plan.level);
+    pipeline_bind(&j.pipe, j.plan.stages, j.plan.nstages);
+    enum err e = j.plan.nothing ? OK : read_rows(&j, f);
+    if (e)
+        return e;
+    sort_candidates(&j);
+    CLEANUP(keyset_done) struct keyset keys;
+    keyset_init(&keys, ctx->mem);
+    int64_t last = 0;
+    for (uint32_t i = 0; i < j.n && ret->entries < req->limit; i++) {
+        if (ret->entries && too_close(req, last, j.heap[i].t))
+            continue;
+        last = j.heap[i].t;
+        add_entry(&j, &keys, categorized, &j.heap[i], ret);
+    }
+    if (ret->n > 1)
+        qsort(ret->streams, ret->n, sizeof *ret->streams, by_labels);
+    ret->bytes = j.bytes;
+    return OK;
+}
