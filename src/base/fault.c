@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum err fault_set(struct fault *f, enum err code, size_t at, const char *fmt, ...)
+enum err(fault_set)(struct fault *f, enum err code, size_t at, const char *fmt, ...)
 {
     CHECK(code != OK);
     if (!f)

@@ -77,6 +77,7 @@ static void digits_of_text(const char *text, struct digits *ret)
     for (; *p != 'e'; p++)
         if (*p != '.')
             ret->d[n++] = *p;
+    CHECK(n > 0);
     ret->point = (int)strtol(p + 1, NULL, 10) + 1;
     while (n > 1 && ret->d[n - 1] == '0')
         n--;
@@ -119,22 +120,21 @@ static void digits_shortest(double v, struct digits *ret)
         digits_long(v, ret);
 }
 
-static size_t put(char *out, const char *text)
+static size_t put(char *out, struct str text)
 {
-    size_t n = strlen(text);
-    memcpy(out, text, n);
-    return n;
+    memcpy(out, text.p, text.n);
+    return text.n;
 }
 
 /* Zero, NaN and the infinities; 0 if v is none of them. */
 static size_t fmt_special(char *out, double v)
 {
     if (isnan(v))
-        return put(out, "NaN");
+        return put(out, S("NaN"));
     if (isinf(v))
-        return put(out, v > 0 ? "+Inf" : "-Inf");
+        return put(out, v > 0 ? S("+Inf") : S("-Inf"));
     if (v == 0)
-        return put(out, signbit(v) ? "-0" : "0");
+        return put(out, signbit(v) ? S("-0") : S("0"));
     return 0;
 }
 
