@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "promql/check.h"
 #include "promql/eval_int.h"
 #include "promql/parse_int.h"
 

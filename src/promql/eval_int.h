@@ -59,5 +59,5 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct fault
 
 /* The labels that absent() and absent_over_time() give for their argument. */
 struct labels absent_labels(struct eval *ev, const struct expr *arg);
-/* The labels' texts as %q, and where an argument stands, for notes. */
+/* A note (query.h) in Prometheus's form, with the place of an expression. */
 void note_at(const struct eval *ev, bool warning, const struct expr *where, const char *text);
