@@ -94,8 +94,8 @@ MUST enum err chunk_fixed_read(const struct str blobs[CHUNK_FIXED_COUNT], uint32
                                struct arena *mem, struct block *ret, struct fault *f);
 
 /* One attribute column. An empty blob (dropped content) gives a column that is absent
- * in all rows. time_ns: the chunk's decoded CHUNK_TIME (columns that repeat it are
- * stored as such). */
+ * in all rows. time_ns: the chunk's decoded CHUNK_TIME (columns of times are
+ * stored as differences to it). */
 MUST enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
                                 struct arena *mem, struct column *ret, struct fault *f);
 

@@ -3,7 +3,7 @@
  * The encoding is chosen by what the rows hold, never by the column's name:
  *
  *     every row the same value               CONST
- *     the row's own time, as ns or ISO text  TIME   (observed_ns, event.timestamp)
+ *     times near the row's own               TIME   (observed_ns, event.timestamp, end_ns)
  *     integers, cheaper than codes           INT
  *     doubles with many distinct values      DOUBLE
  *     values that come back                  DICT   dictionary, codes of 1, 2 or 4 bytes
@@ -14,10 +14,11 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/chunk_int.h"
 
 enum time_form { TIME_NS = 0, TIME_ISO = 1 };
-enum { CODES_CHEAP = 256 };                        /* distinct doubles up to which a code byte wins */
+enum { CODES_CHEAP = 256 };                        /* up to so many distinct values a code byte wins */
 
 /* --- taking rows -------------------------------------------------------------------- */
 
@@ -115,23 +116,6 @@ static int64_t floor_ms(int64_t ns)
     return ns / 1000000 - (ns % 1000000 < 0);
 }
 
-static bool repeats_time(const struct chunk_vals *v, const int64_t *time_ns, enum time_form *ret)
-{
-    enum vtype t = one_type(v);
-    if (t != V_INT && t != V_STR)
-        return false;
-    for (uint32_t i = 0; i < v->rows; i++) {
-        struct value x = value_at(v, i);
-        int64_t ms;
-        if (x.type == V_INT && x.i != time_ns[i])
-            return false;
-        if (x.type == V_STR && (!iso_ms_parse(x.s, &ms) || ms != floor_ms(time_ns[i])))
-            return false;
-    }
-    *ret = t == V_INT ? TIME_NS : TIME_ISO;
-    return true;
-}
-
 static const uint8_t *valid_of(const struct chunk_vals *v, struct arena *mem)
 {
     if (v->present == v->rows)
@@ -182,12 +166,67 @@ static double *present_doubles(const struct chunk_vals *v, struct arena *mem)
     return at;
 }
 
-/* Codes cost about their entropy, the logarithm of their number; integers their bits. */
-static bool ints_win(const struct chunk_vals *v, struct arena scratch)
+/* --- choosing ------------------------------------------------------------------------- */
+
+/* What a column of times, as ns or as ISO text, differs from the rows' own times by, in
+ * its own unit; NULL if it is no such column. One that is far off is not tried. */
+static int64_t *offsets_from_time(const struct chunk_vals *v, const int64_t *time_ns, struct arena *mem, enum time_form *ret)
 {
-    uint32_t distinct = v->ndict - 1;
-    uint64_t code_bits = (uint64_t)(32 - __builtin_clz(distinct)) * v->present + (uint64_t)distinct * 16;
-    return ints_cost(present_ints(v, &scratch), v->present) < code_bits;
+    enum vtype t = one_type(v);
+    if (t != V_INT && t != V_STR)
+        return NULL;
+    int64_t *at = arena_new(mem, int64_t, v->present);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->rows; i++) {
+        struct value x = value_at(v, i);
+        if (x.type == V_NONE)
+            continue;
+        int64_t when = x.i, own = time_ns[i];
+        if (t == V_STR && !iso_ms_parse(x.s, &when))
+            return NULL;
+        if (t == V_STR)
+            own = floor_ms(own);
+        if (__builtin_sub_overflow(when, own, &at[n]))
+            return NULL;
+        if (t == V_INT && (at[n] < -NS_PER_DAY || at[n] > NS_PER_DAY))
+            return NULL;
+        n++;
+    }
+    CHECK(n == v->present);
+    *ret = t == V_INT ? TIME_NS : TIME_ISO;
+    return at;
+}
+
+/* Integers, or texts that are integers written out: as numbers. */
+static bool dict_numbers(const struct chunk_vals *v, enum vtype t, int64_t *ret)
+{
+    for (uint32_t k = 1; k < v->ndict; k++) {
+        ret[k] = v->dict[k].i;
+        if (t == V_STR && !plain_int(v->dict[k].s, &ret[k]))
+            return false;
+    }
+    return true;
+}
+
+/* Would the rows' numbers cost less than codes and a dictionary? Codes cost about their
+ * entropy, the logarithm of their number. */
+static bool numbers_win(const struct chunk_vals *v, enum vtype t, struct arena scratch)
+{
+    int64_t *dict = arena_new(&scratch, int64_t, v->ndict), *rows = arena_new(&scratch, int64_t, v->present);
+    if (!dict_numbers(v, t, dict))
+        return false;
+    uint32_t n = 0, distinct = v->ndict - 1;
+    for (uint32_t i = 0; i < v->rows; i++)
+        if (v->code[i])
+            rows[n++] = dict[v->code[i]];
+    uint64_t code_bits = (uint64_t)(32 - __builtin_clz(distinct)) * v->present;
+    return ints_cost(rows, n) < code_bits + ints_cost(dict + 1, distinct);
+}
+
+/* Against the numbers as they are; ISO text is never cheaper than its offset. */
+static bool time_wins(const struct chunk_vals *v, const int64_t *offsets, enum time_form form, struct arena scratch)
+{
+    return form == TIME_ISO || ints_cost(offsets, v->present) < ints_cost(present_ints(v, &scratch), v->present);
 }
 
 static enum chunk_enc choose(const struct chunk_vals *v, struct arena scratch)
@@ -195,11 +234,14 @@ static enum chunk_enc choose(const struct chunk_vals *v, struct arena scratch)
     enum vtype t = one_type(v);
     if (!v->code)
         return t == V_INT ? ENC_INT : ENC_DOUBLE;
-    if (t == V_INT && ints_win(v, scratch))
-        return ENC_INT;
-    if (t == V_DOUBLE && v->ndict > CODES_CHEAP)
-        return ENC_DOUBLE;
-    return v->ndict - 1 <= v->present / 2 ? ENC_DICT : ENC_LIST;
+    bool come_back = v->ndict - 1 <= v->present / 2;
+    if (t == V_INT)
+        return come_back && !numbers_win(v, t, scratch) ? ENC_DICT : ENC_INT;
+    if (t == V_DOUBLE)
+        return come_back && v->ndict <= CODES_CHEAP ? ENC_DICT : ENC_DOUBLE;
+    if (t == V_STR && v->ndict > CODES_CHEAP && numbers_win(v, t, scratch))
+        return ENC_LIST;
+    return come_back ? ENC_DICT : ENC_LIST;
 }
 
 /* --- writing ---------------------------------------------------------------------------- */
@@ -253,16 +295,15 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
     buf_init(&b, CHUNK_RAW_MAX);
 
     enum chunk_enc enc;
-    enum time_form form;
-    if (is_constant(v)) {
-        enc = ENC_CONST;
-        put_column(&b, enc, v, scratch);
-    } else if (repeats_time(v, time_ns, &form)) {
+    enum time_form form = TIME_NS;
+    int64_t *offsets = is_constant(v) ? NULL : offsets_from_time(v, time_ns, &scratch, &form);
+    if (offsets && time_wins(v, offsets, form, scratch)) {
         enc = ENC_TIME;
         buf_byte(&b, (char)form);
         put_valid(&b, valid_of(v, &scratch), v->rows);
+        put_ints(&b, offsets, v->present, scratch);
     } else {
-        enc = choose(v, scratch);
+        enc = is_constant(v) ? ENC_CONST : choose(v, scratch);
         put_column(&b, enc, v, scratch);
     }
     return blob_seal(&b, enc, column, mem, ret, f);
@@ -327,6 +368,13 @@ static void rd_list(struct rd *r, uint32_t rows, struct arena *mem, struct colum
     ret->ndict = n + 1;
 }
 
+/* n numbers to the rows that have one, from the end so that it can be done in place. */
+static void spread(int64_t *v, const uint8_t *valid, uint32_t rows, uint32_t n)
+{
+    for (uint32_t i = rows; valid && i-- > 0;)
+        v[i] = bit_get(valid, i) ? v[--n] : 0;
+}
+
 static void rd_numbers(struct rd *r, enum chunk_enc enc, uint32_t rows, struct arena *mem, struct column *ret)
 {
     uint32_t n = rd_valid(r, rows, mem, &ret->valid);
@@ -336,39 +384,23 @@ static void rd_numbers(struct rd *r, enum chunk_enc enc, uint32_t rows, struct a
         rd_ints(r, v, n);
     else
         rd_doubles(r, d, n, *mem);
-    /* Spread them over the rows, from the end so that it can be done in place. */
-    for (uint32_t i = rows; ret->valid && i-- > 0;) {
-        if (bit_get(ret->valid, i))
-            v[i] = v[--n];
-        else
-            v[i] = 0;
-    }
+    spread(v, ret->valid, rows, n);
     ret->type = enc == ENC_INT ? V_INT : V_DOUBLE;
     ret->i64 = enc == ENC_INT ? v : NULL;
     ret->f64 = enc == ENC_INT ? NULL : d;
 }
 
-static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct arena *mem, struct column *ret)
+static void rd_time_texts(struct rd *r, const int64_t *offsets, uint32_t rows, const int64_t *time_ns, struct arena *mem,
+                          const uint8_t *valid, uint32_t n, struct column *ret)
 {
-    uint8_t form = rd_byte(r);
-    const uint8_t *valid;
-    uint32_t n = rd_valid(r, rows, mem, &valid);
-    if (form == TIME_NS) {
-        ret->type = V_INT;
-        ret->i64 = time_ns;
-        ret->valid = valid;
-        return;
-    }
-    if (form != TIME_ISO)
-        r->bad = true;
     struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
     uint32_t *code = codes_in_order(valid, rows, mem);
     char *out = arena_new(mem, char, (size_t)n * ISO_MS_LEN);
     for (uint32_t i = 0; i < rows && !r->bad; i++) {
         if (!code[i])
             continue;
-        int64_t ms = floor_ms(time_ns[i]);
-        if (!iso_ms_fits(ms)) {
+        int64_t ms;
+        if (__builtin_add_overflow(floor_ms(time_ns[i]), offsets[code[i] - 1], &ms) || !iso_ms_fits(ms)) {
             r->bad = true;
             break;
         }
@@ -379,6 +411,28 @@ static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct 
     ret->code = code;
     ret->dict = dict;
     ret->ndict = n + 1;
+}
+
+static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct arena *mem, struct column *ret)
+{
+    uint8_t form = rd_byte(r);
+    const uint8_t *valid;
+    uint32_t n = rd_valid(r, rows, mem, &valid);
+    int64_t *v = arena_new(mem, int64_t, rows);
+    rd_ints(r, v, n);
+    if (form == TIME_ISO) {
+        rd_time_texts(r, v, rows, time_ns, mem, valid, n, ret);
+        return;
+    }
+    if (form != TIME_NS)
+        r->bad = true;
+    spread(v, valid, rows, n);
+    for (uint32_t i = 0; i < rows; i++)
+        if (!valid || bit_get(valid, i))
+            v[i] = (int64_t)((uint64_t)v[i] + (uint64_t)time_ns[i]);
+    ret->type = V_INT;
+    ret->i64 = v;
+    ret->valid = valid;
 }
 
 static void absent_column(uint32_t rows, struct arena *mem, struct column *ret)

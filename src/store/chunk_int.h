@@ -18,7 +18,7 @@ enum chunk_enc {
     ENC_INT = 3,       /* integers, rows without one in a bitmap */
     ENC_DOUBLE = 4,    /* doubles, likewise */
     ENC_LIST = 5,      /* a value per row that has one, mostly distinct */
-    ENC_TIME = 6,      /* repeats the row's own time */
+    ENC_TIME = 6,      /* a time, as the difference to the row's own */
     ENC_SUMMARY = 64,
     ENC_FILTER = 65,
 };
@@ -81,6 +81,8 @@ enum { ISO_MS_LEN = 24 };                          /* "2026-11-23T10:00:00.000Z"
 void iso_ms_format(char out[ISO_MS_LEN], int64_t ms);       /* years 0 to 9999 only */
 bool iso_ms_parse(struct str s, int64_t *ret_ms);           /* exactly what the other one writes */
 bool iso_ms_fits(int64_t ms);
+
+bool plain_int(struct str s, int64_t *ret);        /* an integer just as we would write it */
 
 void put_values(struct buf *b, const struct value *v, size_t n, struct arena scratch);
 void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem);

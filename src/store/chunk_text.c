@@ -175,7 +175,7 @@ bool iso_ms_parse(struct str s, int64_t *ret_ms)
 
 /* --- lists of texts ------------------------------------------------------------------ */
 
-static bool is_plain_int(struct str s, int64_t *ret)
+bool plain_int(struct str s, int64_t *ret)
 {
     if (s.n == 0 || s.n > INT_LEN_MAX || !str_to_i64(s, ret))
         return false;
@@ -195,7 +195,7 @@ static enum text_form text_form_of(const struct str *s, size_t n)
     bool can[TEXT_ISO + 1] = { [TEXT_UUID] = true, [TEXT_HEX] = true, [TEXT_INT] = true, [TEXT_ISO] = true };
     static const enum text_form order[] = { TEXT_INT, TEXT_ISO, TEXT_UUID, TEXT_HEX };
     for (size_t i = 0; i < n && (can[TEXT_UUID] || can[TEXT_HEX] || can[TEXT_INT] || can[TEXT_ISO]); i++) {
-        can[TEXT_INT] = can[TEXT_INT] && is_plain_int(s[i], &unused);
+        can[TEXT_INT] = can[TEXT_INT] && plain_int(s[i], &unused);
         can[TEXT_ISO] = can[TEXT_ISO] && iso_ms_parse(s[i], &unused);
         can[TEXT_UUID] = can[TEXT_UUID] && is_uuid(s[i]);
         can[TEXT_HEX] = can[TEXT_HEX] && is_hex_like(s[i], s[0]);
@@ -242,7 +242,7 @@ static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena
     if (form == TEXT_INT || form == TEXT_ISO) {
         int64_t *v = arena_new(&scratch, int64_t, n);
         for (size_t i = 0; i < n; i++)
-            CHECK(form == TEXT_INT ? is_plain_int(s[i], &v[i]) : iso_ms_parse(s[i], &v[i]));
+            CHECK(form == TEXT_INT ? plain_int(s[i], &v[i]) : iso_ms_parse(s[i], &v[i]));
         put_ints(b, v, n, scratch);
         return;
     }
