@@ -38,7 +38,8 @@ static const int64_t BEAT_NS = 15 * NS_PER_S;
 
 struct client {
     struct http_stream *stream;
-    struct live_mark mark;                         /* joining: what it has seen; seq 0 is nothing asked for */
+    bool resumes;                                  /* it was here before, and has seen all up to `mark` */
+    struct live_mark mark;
     bool gone;                                     /* on_close has been called */
     struct live *live;
     struct client *next;
@@ -180,7 +181,7 @@ static void welcome(struct live *l, struct client *c)
     buf_init(&out, LIVE_EVENT_MAX * 2);
     struct source_stats stats;
     (void)mark_now(l, &stats);
-    if (c->mark.seq && c->mark.seq < l->mark.seq) {
+    if (c->resumes && c->mark.seq < l->mark.seq) {
         struct live_mark upto = l->mark;
         put_log(l, &out, c->mark, &upto);          /* what is newer than l->mark comes once more: pages know records */
     }
@@ -374,8 +375,7 @@ void live_join(struct live *l, struct http_req *r)
     c->live = l;
     if (!id.n)
         (void)http_param(r, S("after"), &id);
-    if (!parse_mark(id, &c->mark))
-        c->mark = (struct live_mark){ 0 };
+    c->resumes = parse_mark(id, &c->mark);
     if (!admit(l)) {
         mem_free(c);
         http_reply_error(r, 503, "stopping, or more than %d live pages", LIVE_CLIENTS_MAX);

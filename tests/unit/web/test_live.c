@@ -232,6 +232,8 @@ static void test_resume(void **state)
     join(l, "1-70000000000");
     join(l, "99-70000000000");
     join(l, "nonsense");
+    join(l, "0-70000000000");                      /* was here while the store was empty */
+    expect(4, "claude_code.first");
     expect(1, "claude_code.second");
     expect(2, "event: tick");
     expect(3, "event: tick");

@@ -1,7 +1,7 @@
 /* The frame of every page: navigation, time range, filters, what is wrong. */
 import { boards } from "./boards";
 import { msOf } from "./api";
-import { now, status, statusError } from "./data";
+import { now, shownSeq, status, statusError } from "./data";
 import { FilterBar } from "./filterbar";
 import { link } from "./live";
 import { filters, linkOf, path, range } from "./router";
@@ -87,7 +87,7 @@ export function App() {
       </header>
       <Banners />
       {isBoard && <FilterBar />}
-      <main id="main" tabIndex={-1}><Page /></main>
+      <main id="main" tabIndex={-1} data-seq={shownSeq.value}><Page /></main>
     </>
   );
 }

@@ -29,6 +29,8 @@ const PREVIOUS_MS = 60_000;   /* the figure to compare with is kept that long */
 export const status = signal<Status | undefined>(undefined);
 export const statusError = signal<string | undefined>(undefined);
 export const view = signal<Window | undefined>(undefined);
+/** The store's sequence that everything on the page has caught up with. */
+export const shownSeq = signal(-1);
 export const now = signal(Date.now());
 
 const slots = new Map<string, Signal<Slot>>();
@@ -187,8 +189,10 @@ async function round(): Promise<void> {
     const withLines = key !== linesFor;
     const r: Round = { window: w, filters: filters.value, fetched: new Map(), signal: control.signal };
     await inParallel(jobsOf(board, r, withLines));
-    if (!control.signal.aborted)
+    if (!control.signal.aborted) {
       linesFor = key;
+      shownSeq.value = status.value.seq;
+    }
   }
   if (running !== control)
     return;
@@ -231,6 +235,7 @@ export function start(boardOf: () => Board | undefined): void {
     if (key === shown)
       return;
     shown = key;
+    linesFor = "";
     for (const s of slots.values())
       s.value = { ...s.peek(), loading: true };
     refreshNow();

@@ -119,7 +119,8 @@ function timeTicks(start: number, end: number, width: number): number[] {
   const step = steps.find((s) => s >= least) ?? 60 * DAY;
   const zone = new Date(end).getTimezoneOffset() * MIN;
   const out: number[] = [];
-  for (let t = Math.ceil((start - zone) / step) * step + zone; t <= end; t += step)
+  const last = end - least / 4; /* a label nearer to the edge would be cut */
+  for (let t = Math.ceil((start - zone) / step) * step + zone; t <= last; t += step)
     out.push(t);
   return out;
 }
