@@ -166,7 +166,7 @@ class Page:
         until = time.monotonic() + seconds
         while True:
             try:
-                value = self.eval(expression)
+                value = self.eval(f"!!({expression})")
             except Failure:
                 value = None           # between two documents
             if value:
@@ -195,9 +195,11 @@ class Page:
     def hover(self, selector):
         self.move(*self.point(selector))
 
-    def key(self, key, code=None):
+    def key(self, key, code, number):
+        """A key by its name, its place and its (virtual) number."""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code or key, **({"text": key} if kind == "keyDown" and len(key) == 1 else {})})
+            text = {"text": key} if kind == "keyDown" and len(key) == 1 else {}
+            self.call("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number, **text})
 
     def shot(self, path, whole=True):
         params = {"format": "png"}

@@ -6,12 +6,12 @@ reload; figures are compared with truth.json, which the client's own exit report
 agree with. The first part (files, headers, live stream) needs no browser.
 """
 import argparse
+import gzip
 import http.client
 import json
 import os
 import re
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import cdp  # noqa: E402
@@ -57,7 +57,7 @@ def files(c):
     policy = h['content-security-policy']
     check('policy', ("default-src 'none'" in policy, 'unsafe' in policy, h['x-content-type-options'], h['referrer-policy']),
           (True, False, 'nosniff', 'no-referrer'))
-    check('no inline script', re.findall(rb'<script(?![^>]*src=)|style=|on\w+=', page), [])
+    check('no inline script', re.findall(rb'<script(?![^>]*src=)|\sstyle=|\son\w+=', page), [])
     status, _, _ = c.request('web', 'GET', '/', headers={'If-None-Match': h['etag']})
     check('not modified', status, 304)
     for path, want in (('/setup', 200), ('/sessions/x', 200), ('/api/v1/nothing', 404), ('/assets/none.js', 404), ('/icon.svg', 200)):
@@ -119,11 +119,14 @@ WIDE = """document.documentElement.scrollWidth - document.documentElement.client
 
 
 def number(text):
-    return float(re.sub(r'[^0-9.]', '', text))
+    digits = re.sub(r'[^0-9.]', '', text)
+    return float(digits) if digits else None
 
 
 def settle(p):
-    p.wait(SETTLED, 'all panels drawn')
+    """Every panel shows what the store holds now."""
+    seq = p.eval("fetch('/api/ccmon/status').then(r => r.json()).then(s => s.seq)")
+    p.wait(f"{SETTLED} && Number(document.querySelector('main').dataset.seq) >= {seq}", 'all panels drawn')
     p.eval('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
 
 
@@ -191,7 +194,7 @@ def figures(p, want):
     did = {k: number(v) for k, v in p.eval(PARTS % 'sessions').items()}
     check('events', did, {k: float(want['events'][k]) for k in ('user_prompt', 'api_request', 'tool_result')})
     runs = {k: number(v) for k, v in p.eval(COLUMN % 'runs').items()}
-    check('tool runs', sum(runs.values()), float(want['events']['tool_result']))
+    check('tool runs in all', sum(v or 0 for v in runs.values()), float(want['events']['tool_result']))
     check('tool runs by tool', runs, {k: float(v) for k, v in want['tools'].items()})
     check('commits', p.eval(VALUE % 'commits'), 1)
     errors = p.eval("Object.fromEntries([...document.querySelectorAll('#panel-errors tr[data-row]')].map(r => [r.dataset.row, Number(r.querySelector('[data-column=count]').textContent)]))")
@@ -228,19 +231,25 @@ def zooming(p, want):
         mouse('mouseMoved', box['x'] + 5 + i * box['w'] / 9)
     mouse('mouseReleased', box['x'] + 5 + 8 * box['w'] / 9)
     p.wait(f'location.search !== {before!r}', 'a new range')
+    p.move(5, 5)
     settle(p)
     near('bars and figure agree', p.eval(TOTAL % 'cost_over_time'), p.eval(VALUE % 'cost'), 1e-9)
     p.eval('history.back()')
     p.wait(f"location.search === {before!r} && Math.abs({VALUE % 'cost'} - {want['cost']!r}) < 1e-7", 'back to the day')
     settle(p)
+    step('away and back before anything is drawn')
+    p.eval("document.querySelector('[title=\"One window earlier\"]').click(); history.back()")
+    p.wait(f"location.search === {before!r}", 'back again')
+    settle(p)
+    near('the cost', p.eval(VALUE % 'cost'), want['cost'])
 
 
 def keyboard(p):
     step('keyboard')
-    p.key('t', 'KeyT')
+    p.key('t', 'KeyT', 84)
     p.wait("document.querySelector(':popover-open input')", 'the time range opens')
     p.wait("document.activeElement?.tagName === 'INPUT'", 'and is ready to type in')
-    p.key('Escape')
+    p.key('Escape', 'Escape', 27)
     p.wait("!document.querySelector(':popover-open')", 'and closes')
     names = p.eval("""[...document.querySelectorAll('button, a, input, [tabindex="0"]')].filter(e => e.offsetParent && !e.getAttribute('aria-label')
         && !e.textContent.trim() && !e.title && !e.labels?.length).map(e => e.outerHTML.slice(0, 80))""")
@@ -265,18 +274,57 @@ def docs_picture(p, c, path):
     for f in recordings.folders():
         for r in recordings.load(f):
             r.send(c)
-    p.size(1440, 900, scale=1)
+    p.size(1600, 1180)
     p.prefer('light')
-    p.open(c.url + '/?from=2026-11-23T00:00Z&to=2026-11-24T00:00Z')
+    p.open(c.url + '/?from=2026-11-23T15:00Z&to=2026-11-23T17:30Z')
     settle(p)
-    time.sleep(2)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     p.shot(path, whole=False)
 
 
-def tool_counts(c):
-    """By the API that has its own tests, over the whole day."""
-    q = 'sum by (tool_name) (count_over_time({service_name="claude-code"} | event_name="tool_result" [1d]))'
-    return {dict(k)['tool_name']: v for k, v in c.loki(q, 1795478400 * 10**9).items()}
+def fields(data):
+    """(number, value) of one protobuf message; values of wire type 2 are bytes."""
+    i = 0
+
+    def varint():
+        nonlocal i
+        value = shift = 0
+        while True:
+            byte = data[i]
+            i += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+    while i < len(data):
+        key = varint()
+        size = {0: 0, 1: 8, 5: 4}.get(key & 7)
+        size = varint() if size is None else size
+        yield key >> 3, varint() if key & 7 == 0 else data[i:i + size]
+        i += size
+
+
+def records_of(r):
+    """The string attributes of each log record in one request."""
+    body = gzip.decompress(r.body) if r.headers.get('content-encoding') == 'gzip' else r.body
+    if 'json' in r.headers['content-type']:
+        return [{a['key']: a['value'].get('stringValue') for a in rec['attributes']}
+                for rl in json.loads(body)['resourceLogs'] for sl in rl['scopeLogs'] for rec in sl['logRecords']]
+    inside = lambda message, number: [v for n, v in fields(message) if n == number]
+    text = lambda kv: next((v for n, v in fields(dict(fields(kv)).get(2, b'')) if n == 1), b'').decode()
+    return [{dict(fields(kv))[1].decode(): text(kv) for kv in inside(rec, 6)}
+            for rl in inside(body, 1) for sl in inside(rl, 2) for rec in inside(sl, 2)]
+
+
+def tool_counts():
+    """Tool runs by name, from the recordings' own bytes."""
+    out = {}
+    for f in POSTED:
+        for r in recordings.load(f):
+            for rec in records_of(r) if r.path.endswith('/v1/logs') else ():
+                if rec.get('event.name') == 'tool_result':
+                    out[rec['tool_name']] = out.get(rec['tool_name'], 0) + 1
+    return out
 
 
 def browse(c, path, shots, docs):
@@ -294,7 +342,7 @@ def browse(c, path, shots, docs):
             for r in recordings.load(f):
                 r.send(c)
         want = sums(recordings.truth())
-        want['tools'] = tool_counts(c)
+        want['tools'] = tool_counts()
         figures(p, want)
         filtering(p, want)
         zooming(p, want)
