@@ -29,23 +29,27 @@ POSTED = ['b-http-json', 'a-http-protobuf', 'w-haiku', 'o-deny', 'm-agent', 'r-m
 LATE = 'e-traces'
 TOKENS = ('input', 'output', 'cacheRead', 'cacheCreation')
 
-failures = []
+steps, failed = [], set()
+
+
+def step(name):
+    steps.append(name)
+    print(name, flush=True)
+
+
+def fail(what):
+    failed.add(steps[-1])
+    print(f'  FAILED {what}', flush=True)
 
 
 def check(what, got, want):
-    if got == want:
-        return
-    failures.append(what)
-    print(f'  FAILED {what}: {got!r}, not {want!r}')
+    if got != want:
+        fail(f'{what}: {got!r}, not {want!r}')
 
 
 def near(what, got, want, within=1e-7):
     if got is None or abs(got - want) > within:
         check(what, got, want)
-
-
-def step(name):
-    print(name, flush=True)
 
 
 # ---- without a browser ----
@@ -352,11 +356,11 @@ def browse(c, path, shots, docs):
         arriving(p, c)
         if docs:
             docs_picture(p, c, os.path.join(ROOT, 'docs', 'img', 'overview.png'))
+        step('a quiet console, and no other origin')
         check('nothing on the console', p.problems, [])
         check('no request elsewhere', sorted({u for u in p.requests if not u.startswith((c.url, 'data:', 'about:'))}), [])
     except cdp.Failure as e:
-        failures.append(str(e))
-        print(f'  FAILED {e}')
+        fail(e)
         if p:
             print('  console:', p.problems)
             p.shot(os.path.join(shots, 'failed.png'))
@@ -375,10 +379,11 @@ def main():
         path = cdp.find_browser()
         if path:
             browse(c, path, shots, docs)
+            print(f'screenshots in {shots}')
         else:
-            print('no Chromium found: the pages themselves were not tested')
-    print(f'screenshots in {shots}' if path else '', 'FAILED: ' + '; '.join(failures) if failures else 'ok', sep='\n')
-    return 1 if failures else 0
+            print('SKIP pages: no Chromium was found')
+    print(f'{len(steps) - len(failed)} passed, {len(failed)} failed')
+    return 1 if failed else 0
 
 
 if __name__ == '__main__':

@@ -62,8 +62,8 @@ void http_reply_error(struct http_req *r, int status, const char *fmt, ...)
 /* Two files: a picture as it is, and the page, packed (gzip -n9 of the text). */
 static const char page[] = "<!doctype html><title>page</title>";
 static const unsigned char packed[] = {
-    31,139,8,0,0,0,0,0,2,3,179,81,76,201,79,46,169,44,72,85,200,40,201,205,
-    177,179,41,201,44,201,73,181,43,72,76,79,181,209,135,176,1,8,129,119,119,34,0,0,
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 179, 81, 76, 201, 79, 46, 169, 44, 72, 85, 200, 40, 201, 205,
+    177, 179, 41, 201, 44, 201, 73, 181, 43, 72, 76, 79, 181, 209, 135, 176, 1, 8, 129, 119, 119, 34, 0, 0,
     0,
 };
 const struct web_asset web_assets[] = {
