@@ -25,15 +25,15 @@ void arena_reset(struct arena *a);                 /* keeps the range, returns l
 bool arena_over(const struct arena *a);
 size_t arena_used(const struct arena *a);
 
-MUST void *arena_alloc(struct arena *a, size_t size, size_t align);   /* zeroed */
+MUST NONNULL void *arena_alloc(struct arena *a, size_t size, size_t align);   /* zeroed */
 /* Like realloc for the newest allocation (grows in place), else copies. */
-MUST void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size, size_t align);
+MUST NONNULL void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size, size_t align);
 #define arena_new(a, T, n) ((T *)arena_alloc((a), arena_bytes(sizeof(T), (n)), _Alignof(T)))
 size_t arena_bytes(size_t size, size_t n);         /* size * n, aborts on overflow */
 
 struct str arena_str(struct arena *a, struct str s);                   /* copy */
 struct str arena_fmt(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
-char *arena_cstr(struct arena *a, struct str s);   /* copy with NUL at the end */
+NONNULL char *arena_cstr(struct arena *a, struct str s);   /* copy with NUL at the end */
 
 /* Makes room for one more T in `ptr[n]` with capacity `cap` (powers of two). */
 #define arena_push(a, ptr, n, cap)                                                          \

@@ -12,6 +12,7 @@
 
 #define MUST        __attribute__((warn_unused_result))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define NONNULL     __attribute__((returns_nonnull))
 #define NORETURN    __attribute__((noreturn))
 #define UNUSED      __attribute__((unused))
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
@@ -57,7 +58,7 @@ enum err fault_set(struct fault *f, enum err code, size_t at, const char *fmt, .
 NORETURN void check_failed(const char *cond, const char *file, int line);
 
 /* Heap memory that is never NULL: real exhaustion aborts. */
-MUST void *mem_alloc(size_t n);                    /* zeroed */
-MUST void *mem_resize(void *p, size_t n);          /* new part is not zeroed */
+MUST NONNULL void *mem_alloc(size_t n);            /* zeroed */
+MUST NONNULL void *mem_resize(void *p, size_t n);  /* new part is not zeroed */
 void mem_free(void *p);
 void mem_freep(void *pp);                          /* for CLEANUP: frees *pp */
