@@ -10,8 +10,10 @@ import gzip
 import http.client
 import json
 import os
+import random
 import re
 import sys
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import cdp  # noqa: E402
@@ -273,15 +275,33 @@ def arriving(p, c):
     p.wait("document.querySelectorAll('#panel-events .event').length > 100", 'more events than before')
 
 
+def moved(r, session, model, shift_ns):
+    """A JSON recording's request as another session, with another model, at another time."""
+    body = re.sub(r'"(1795\d{15})"', lambda m: '"%d"' % (int(m.group(1)) + shift_ns), r.body.decode())
+    body = re.sub(r'("key":"session.id","value":\{"stringValue":)"[^"]*"', r'\1"%s"' % session, body)
+    return body.replace('claude-opus-5-5', model).encode()
+
+
 def docs_picture(p, c, path):
-    """A fuller day for the README: every recording."""
-    for f in recordings.folders():
-        for r in recordings.load(f):
-            r.send(c)
-    p.size(1600, 1180)
+    """A fuller day for the README: recordings again and again, as sessions of two working days."""
+    dice = random.Random(7)
+    kinds = [recordings.load(f) for f in ('b-http-json', 'm-agent', 'b-http-json', 'h3-retries-exhausted')]
+    start = 1795392000 * 10**9                     # 2026-11-23T00:00Z
+    for _ in range(260):
+        requests = dice.choice(kinds[:3] if dice.random() < 0.97 else kinds[3:])
+        first = min(int(t) for r in requests for t in re.findall(rb'"(1795\d{15})"', r.body))
+        hour = dice.choice((dice.gauss(10, 1.5), dice.gauss(15, 2))) - (24 if dice.random() < 0.45 else 0)
+        session = str(uuid.UUID(int=dice.getrandbits(128)))
+        model = dice.choices(('claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5'), (5, 4, 1))[0]
+        shift = start + int(hour * 3600) * 10**9 - first
+        for r in requests:
+            status, _, answer = c.post(r.path, moved(r, session, model, shift), 'application/json')
+            check('a moved recording is taken', (status, answer[:80]), (200, b'{}'))
+    p.size(1600, 1120)
     p.prefer('light')
-    p.open(c.url + '/?from=2026-11-23T15:00Z&to=2026-11-23T17:30Z')
+    p.open(c.url + '/?from=2026-11-23T00:00Z&to=2026-11-24T00:00Z')
     settle(p)
+    p.move(5, 5)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     p.shot(path, whole=False)
 
