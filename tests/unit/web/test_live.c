@@ -263,17 +263,24 @@ static void test_leaving(void **state)
     end(l);
 }
 
+static void set_clients(struct live *l, uint32_t n)
+{
+    lock(l);
+    l->nclients = n;
+    unlock(l);
+}
+
 static void test_full_and_stopped(void **state)
 {
     (void)state;
     struct api api;
     struct live *l = start(&api);
     join(l, "");
-    l->nclients = LIVE_CLIENTS_MAX;
+    set_clients(l, LIVE_CLIENTS_MAX);
     join(l, "");
     assert_int_equal(refused, 503);
     refused = 0;
-    l->nclients = 1;
+    set_clients(l, 1);
     live_stop(l);
     join(l, "");
     assert_int_equal(refused, 503);
