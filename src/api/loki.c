@@ -135,7 +135,7 @@ static void handle_query_range(struct http_req *r)
     answer_logs(r, &q, query, &req, &stats);
 }
 
-/* ---- small ones --------------------------------------------------------------------------------- */
+/* ---- format --------------------------------------------------------------------------------- */
 
 static void handle_format(struct http_req *r)
 {
@@ -166,26 +166,6 @@ static void handle_format(struct http_req *r)
     loki_send(&p);
 }
 
-static void handle_ready(struct http_req *r)
-{
-    http_reply(r, 200, S("text/plain; charset=utf-8"), S("ready\n"));
-}
-
-/* Clients look at the version to see what they may ask for. */
-static void handle_buildinfo(struct http_req *r)
-{
-    const struct api *a = r->arg;
-    struct loki_reply p;
-    loki_begin(&p, r);
-    jw_kv_str(&p.w, S("version"), arena_fmt(r->mem, "3.6.0+ccmon." STR_FMT, STR_ARG(a->version)));
-    jw_kv_str(&p.w, S("revision"), a->version);
-    jw_kv_str(&p.w, S("branch"), S("ccmon"));
-    jw_kv_str(&p.w, S("buildUser"), S(""));
-    jw_kv_str(&p.w, S("buildDate"), S(""));
-    jw_kv_str(&p.w, S("goVersion"), S(""));
-    loki_send(&p);
-}
-
 const struct http_route routes_loki[] = {
     { HTTP_GET | HTTP_POST, "/loki/api/v1/query", handle_query, ROUTE_POOL, "LogQL metrics at one moment" },
     { HTTP_GET | HTTP_POST, "/loki/api/v1/query_range", handle_query_range, ROUTE_POOL, "LogQL lines or metrics over a range" },
@@ -200,7 +180,8 @@ const struct http_route routes_loki[] = {
     { HTTP_GET | HTTP_POST, "/loki/api/v1/detected_fields", loki_detected_fields, ROUTE_POOL, "fields of a query's lines, with type and parser" },
     { HTTP_GET | HTTP_POST, "/loki/api/v1/detected_field/*/values", loki_detected_values, ROUTE_POOL, "values of one such field" },
     { HTTP_GET | HTTP_POST, "/loki/api/v1/format_query", handle_format, ROUTE_POOL, "a query in its usual form" },
-    { HTTP_GET, "/loki/api/v1/status/buildinfo", handle_buildinfo, ROUTE_LOOP, "version of this program" },
-    { HTTP_GET | HTTP_HEAD, "/ready", handle_ready, ROUTE_LOOP, "200 while queries are answered" },
+    { HTTP_GET, "/loki/api/v1/status/buildinfo", loki_buildinfo, ROUTE_LOOP, "version of this program" },
+    { HTTP_GET, "/loki/api/v1/drilldown-limits", loki_drilldown_limits, ROUTE_LOOP, "what Logs Drilldown may ask for" },
+    { HTTP_GET | HTTP_HEAD, "/ready", loki_ready, ROUTE_LOOP, "200 while queries are answered" },
     { .path = NULL },
 };

@@ -1,4 +1,5 @@
-/* api/loki_meta.h -- handlers of loki_labels.c and loki_fields.c for the table in loki.c. */
+/* api/loki_meta.h -- handlers of loki_labels.c, loki_fields.c and loki_status.c for the
+ * table in loki.c. */
 #pragma once
 #include "api/api.h"
 
@@ -11,3 +12,6 @@ void loki_volume_range(struct http_req *r);
 void loki_detected_labels(struct http_req *r);
 void loki_detected_fields(struct http_req *r);
 void loki_detected_values(struct http_req *r);
+void loki_ready(struct http_req *r);
+void loki_buildinfo(struct http_req *r);
+void loki_drilldown_limits(struct http_req *r);

@@ -316,7 +316,7 @@ static enum level level_of_row(const struct binding *b, const struct level_sourc
         l = level_of_text(text_at(&s->text, row, scratch));
     if (l)
         return l;
-    if (!b->block->origin || b->block->origin[row] != ORIGIN_LOKI)
+    if (b->block->origin && b->block->origin[row] != ORIGIN_LOKI)
         return LEVEL_INFO;
     for (uint32_t i = 0; i < s->nnamed; i++) {
         struct value v = bound_value(s->named[i], row);
@@ -326,6 +326,61 @@ static enum level level_of_row(const struct binding *b, const struct level_sourc
     }
     l = level_of_line(text_at(&b->line, row, scratch));
     return l ? l : LEVEL_UNKNOWN;
+}
+
+/* What an event says by its code, where the event alone decides: Claude Code's records
+ * have no severity. `decisive` is the class of tool_decision, which needs one look more. */
+struct event_levels {
+    const struct column *event, *decision;
+    uint8_t *level;                                /* by code of event */
+    bool *rejects;                                 /* by code of decision; NULL: there is no such column */
+};
+
+enum { LEVEL_DECISION = LEVEL_COUNT };
+
+static bool coded(const struct label_ref *ref)
+{
+    return ref->n == 1 && ref->at[0]->code;
+}
+
+static bool event_levels(struct binding *b, const struct level_sources *s, struct event_levels *ret)
+{
+    char scratch[VALUE_TEXT_MAX];
+    if (!coded(&s->event) || s->number.n || s->text.n || (s->decision.n && !coded(&s->decision)))
+        return false;
+    *ret = (struct event_levels){ .event = s->event.at[0], .decision = s->decision.n ? s->decision.at[0] : NULL };
+    ret->level = arena_new(&b->mem, uint8_t, ret->event->ndict);
+    for (uint32_t i = 0; i < ret->event->ndict; i++) {
+        struct str event = value_text(&ret->event->dict[i], scratch);
+        bool open = level_of_event(event, S("")) != level_of_event(event, S("reject"));
+        ret->level[i] = (uint8_t)(open ? (int)LEVEL_DECISION : (int)level_of_event(event, S("")));
+    }
+    if (!ret->decision)
+        return true;
+    ret->rejects = arena_new(&b->mem, bool, ret->decision->ndict);
+    for (uint32_t i = 0; i < ret->decision->ndict; i++)
+        ret->rejects[i] = str_eq(value_text(&ret->decision->dict[i], scratch), S("reject"));
+    return true;
+}
+
+static enum level level_by_event(const struct event_levels *e, uint32_t row)
+{
+    uint8_t l = e->level[e->event->code[row]];
+    if (l == LEVEL_DECISION)
+        return e->rejects && e->rejects[e->decision->code[row]] ? LEVEL_WARN : LEVEL_INFO;
+    return l ? (enum level)l : LEVEL_INFO;
+}
+
+static void fill_levels(struct binding *b, const struct level_sources *s, uint32_t *code)
+{
+    const struct block *blk = b->block;
+    struct event_levels e = { 0 };
+    bool by_event = event_levels(b, s, &e);
+    for (uint32_t i = 0; i < blk->nsel; i++) {
+        uint32_t row = blk->sel[i];
+        bool pushed = !blk->origin || blk->origin[row] == ORIGIN_LOKI;
+        code[row] = by_event && !pushed ? level_by_event(&e, row) : level_of_row(b, s, row);
+    }
 }
 
 static void add_level(struct binding *b, struct names *names)
@@ -346,8 +401,7 @@ static void add_level(struct binding *b, struct names *names)
     for (int l = LEVEL_NONE + 1; l < LEVEL_COUNT; l++)
         dict[l] = value_str(level_name(l));
     uint32_t *code = arena_new(&b->mem, uint32_t, blk->n + 1);
-    for (uint32_t i = 0; i < blk->nsel; i++)
-        code[blk->sel[i]] = level_of_row(b, &s, blk->sel[i]);
+    fill_levels(b, &s, code);
 
     struct column *c = arena_new(&b->mem, struct column, 1);
     *c = (struct column){ .key = { PLACE_ATTR, S("detected_level") }, .code = code, .dict = dict, .ndict = LEVEL_COUNT };

@@ -5,27 +5,13 @@
  * says which labels parsers must find, and a line that is damaged behind those is no
  * error. A line that does carry an error ends the query, unless __error__ was asked for.
  */
-#include "logql/eval_int.h"
+#include "logql/range_job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
-#include "logql/group.h"
-#include "logql/plan.h"
 #include "logql/text.h"
-#include "logql/windows.h"
-
-struct range_job {
-    struct evaluator *ev;
-    const struct range_expr *r;
-    struct plan plan;
-    struct pipeline pipe;
-    struct grouper groups;
-    struct windows windows;
-    uint32_t unwrap_name;
-    int64_t offset_ns;
-};
 
 static void job_done(struct range_job *j)
 {
@@ -55,7 +41,7 @@ static struct line_grouping grouping_of(struct range_job *j, const struct groupi
     struct line_grouping g = { .mode = GROUP_ALL };
     g.names = arena_new(mem, struct str, (by ? by->n : 0) + 1);
     if (by) {
-        memcpy(g.names, by->names ? by->names : g.names, sizeof *g.names * by->n);
+        memcpy(g.names, by->names, sizeof *g.names * by->n);
         g.n = by->n;
         g.mode = by->without ? GROUP_WITHOUT : by->n ? GROUP_BY : GROUP_NONE;
     }
@@ -132,7 +118,7 @@ static struct str number_complaint(struct entry *e, enum conversion conv, struct
     return arena_fmt(&e->mem, "strconv.ParseFloat: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
 }
 
-static bool convert(enum conversion conv, struct str text, double *ret)
+bool range_convert(enum conversion conv, struct str text, double *ret)
 {
     int64_t ns;
     uint64_t bytes;
@@ -167,41 +153,44 @@ static bool unwrap_value(const struct range_job *j, struct entry *e, double *ret
     if (!entry_get(e, j->unwrap_name, &text) || !text.n)
         return false;
     *ret = 0;
-    if (!convert(conv, text, ret))
+    if (!range_convert(conv, text, ret))
         entry_error(e, S("SampleExtractionErr"), number_complaint(e, conv, text));
     return true;
 }
 
-static void print_label(void *arg, enum category cat, uint32_t name, struct str value)
+struct label_list {
+    struct pipeline *p;
+    struct label *at;
+    uint32_t n, cap;
+};
+
+static void list_label(void *arg, enum category cat, uint32_t name, struct str value)
 {
-    struct buf *b = ((void **)arg)[0];
-    const struct pipeline *p = ((void **)arg)[1];
+    struct label_list *l = arg;
     (void)cat;
-    if (name == p->preserve_name)
-        return;
-    buf_str(b, b->n ? S(", ") : S(""));
-    buf_str(b, p->names.at[name]);
-    buf_byte(b, '=');
-    text_quote(b, value);
+    if (name != l->p->preserve_name)
+        *arena_push(l->p->ctx->mem, l->at, l->n, l->cap) = (struct label){ l->p->names.at[name], value };
 }
 
-enum { ERROR_LABELS_MAX = 8192 };
+static int by_name(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    return str_cmp(x->name, y->name);
+}
 
 static enum err pipeline_error(struct range_job *j, struct entry *e, struct fault *f)
 {
-    struct buf b;
-    buf_init(&b, ERROR_LABELS_MAX);
-    void *arg[] = { &b, &j->pipe };
-    entry_each(e, print_label, arg);
-    struct str labels = buf_view(&b);
-    enum err err = query_error(j->ev->ctx, f, E_EXEC,
-                               "pipeline error: '" STR_FMT "' for series: '{" STR_FMT "}'.\nA label filter leaves such lines out: "
-                               "| __error__=\"\", also behind unwrap.", STR_ARG(e->err), STR_ARG(labels));
-    buf_done(&b);
-    return err;
+    struct label_list l = { .p = &j->pipe };
+    entry_each(e, list_label, &l);
+    if (l.n > 1)
+        qsort(l.at, l.n, sizeof *l.at, by_name);
+    struct str labels = labels_text_plain(j->ev->ctx->mem, (struct labels){ l.at, l.n });
+    return query_error(j->ev->ctx, f, E_EXEC,
+                       "pipeline error: '" STR_FMT "' for series: '" STR_FMT "'.\nA label filter leaves such lines out: "
+                       "| __error__=\"\", also behind unwrap.", STR_ARG(e->err), STR_ARG(labels));
 }
 
-static enum err add_line(struct range_job *j, uint32_t row, struct fault *f)
+enum err range_add_line(struct range_job *j, uint32_t row, struct fault *f)
 {
     struct entry e;
     int64_t t = j->pipe.bind.block->time_ns[row];
@@ -226,8 +215,11 @@ static enum err add_block(struct range_job *j, const struct block *b, struct fau
 {
     binding_block(&j->pipe.bind, &j->pipe.names, b);
     enum err e = query_check(j->ev->ctx, f);
-    for (uint32_t i = 0; i < b->nsel && !e; i++)
-        e = add_line(j, b->sel[i], f);
+    if (!e && range_columns_prepare(j))
+        e = range_add_columns(j, f);
+    else
+        for (uint32_t i = 0; i < b->nsel && !e; i++)
+            e = range_add_line(j, b->sel[i], f);
     return e ? e : query_check_series(j->ev->ctx, j->groups.n, f);
 }
 

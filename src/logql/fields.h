@@ -15,5 +15,5 @@ struct field_list {
 };
 
 /* list := IDENT [ "=" STRING ] { "," IDENT [ "=" STRING ] } */
-MUST enum err fields_parse(struct parser *p, struct field_list *ret);
+MUST enum err fields_parse(struct parser *p, const struct stage *s, struct field_list *ret);
 void fields_print(const struct field_list *l, struct buf *b);

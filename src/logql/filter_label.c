@@ -303,7 +303,7 @@ static bool run_test(struct bound_test *b, struct entry *e)
 {
     const struct label_test *t = b->t;
     if (t->kind == TEST_AND)
-        return run_test(b->left, e) & run_test(b->right, e);
+        return run_test(b->left, e) && run_test(b->right, e);
     if (t->kind == TEST_OR)
         return run_test(b->left, e) || run_test(b->right, e);
 

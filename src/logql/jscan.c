@@ -199,7 +199,7 @@ static enum err read_bracket(struct path_reader *r, struct jstep *ret)
             return path_error(r, "STRING or INDEX");
     }
     if (r->at == r->in.n || r->in.p[r->at] != ']')
-        return path_error(r, "]");
+        return path_error(r, ret->index ? "STRING or INDEX" : "]");
     r->at++;
     return OK;
 }

@@ -50,6 +50,7 @@ struct str token_name(const struct token *t)
 {
     switch (t->kind) {
     case T_END: return S("$end");
+    case T_BAD:
     case T_IDENT: return S("IDENTIFIER");
     case T_STRING: return S("STRING");
     case T_NUMBER: return S("NUMBER");
@@ -244,8 +245,8 @@ static bool before_parenthesis(const struct lexer *l)
 static void lex_word(struct lexer *l, struct token *t)
 {
     size_t from = l->pos;
-    while (is_word(peek(l, 0)))
-        l->pos++;
+    while (is_word(peek(l, 0)) && utf8_step(l->in, l->pos))
+        l->pos += utf8_step(l->in, l->pos);
     t->text = str_sub(l->in, from, l->pos - from);
     t->kind = T_IDENT;
     for (size_t i = 0; i < LEN(functions); i++)
@@ -302,14 +303,14 @@ enum err tokens_next(struct lexer *l, struct token *ret, struct fault *f)
         e = lex_string(l, &t, f);
     else if (c == '[')
         e = lex_range(l, &t, f);
-    else if (is_word(c))
+    else if (is_word(c) && utf8_step(l->in, l->pos))
         lex_word(l, &t);
     else if (c != '-' || !lex_dash(l, &t)) {
         struct str rest = str_sub(l->in, l->pos, 2);
         size_t i = 0;
         while (i < LEN(signs) && !str_starts(rest, signs[i].text))
             i++;
-        t.kind = i < LEN(signs) ? signs[i].kind : T_IDENT;   /* what is no token is a wrong word */
+        t.kind = i < LEN(signs) ? signs[i].kind : T_BAD;
         t.text = i < LEN(signs) ? signs[i].text : str_sub(rest, 0, 1);
         l->pos += t.text.n;
     }

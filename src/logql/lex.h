@@ -18,6 +18,7 @@ enum tok {
     T_RE, T_NRE, T_PIPE_EXACT, T_PIPE_MATCH, T_PIPE_PATTERN, T_NPA,
     T_OR, T_AND, T_UNLESS, T_CMP_EQ, T_NEQ, T_GT, T_GTE, T_LT, T_LTE,
     T_ADD, T_SUB, T_MUL, T_DIV, T_MOD, T_POW,
+    T_BAD,                                         /* a character that begins no token */
     T_BY, T_WITHOUT, T_BOOL, T_ON, T_IGNORING, T_GROUP_LEFT, T_GROUP_RIGHT, T_OFFSET, T_UNWRAP, T_IP,
     T_COUNT,
 };

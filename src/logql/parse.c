@@ -77,6 +77,8 @@ enum err parser_enter(struct parser *p)
     return OK;
 }
 
+static const struct str no_names[1];               /* lists are never NULL */
+
 static struct expr *new_expr(struct parser *p, enum expr_kind kind, size_t at)
 {
     struct expr *x = arena_new(p->mem, struct expr, 1);
@@ -124,7 +126,8 @@ static enum err parse_grouping(struct parser *p, struct grouping *ret)
 {
     if (p->tok.kind != T_BY && p->tok.kind != T_WITHOUT)
         return OK;
-    *ret = (struct grouping){ .present = true, .without = p->tok.kind == T_WITHOUT };
+    ret->present = true;
+    ret->without = p->tok.kind == T_WITHOUT;
     enum err e = parser_next(p);
     return e ? e : parse_name_list(p, &ret->names, &ret->n);
 }
@@ -261,6 +264,7 @@ static enum err parse_range_call(struct parser *p, const struct range_op *op, st
     struct expr *x = new_expr(p, EXPR_RANGE, p->tok.at);
     struct range_expr *r = &x->range;
     r->op = op;
+    r->by.names = no_names;
     enum err e = parser_next(p);
     if (!e)
         e = parser_expect(p, T_LPAREN, "(");
@@ -331,6 +335,7 @@ static enum err parse_agg_call(struct parser *p, const struct agg_def *def, stru
 {
     struct expr *x = new_expr(p, EXPR_AGG, p->tok.at);
     x->agg.def = def;
+    x->agg.by.names = no_names;
     struct str k = { 0 };
     enum err e = parser_next(p);
     if (!e)
@@ -512,6 +517,7 @@ static enum err parse_binary(struct parser *p, int min_prec, struct expr **ret)
         struct expr *x = new_expr(p, EXPR_BIN, p->tok.at);
         x->bin.op = op->op;
         x->bin.left = left;
+        x->bin.m.names = x->bin.m.include = no_names;
         e = parser_next(p);
         if (!e)
             e = parse_modifier(p, &x->bin);

@@ -116,7 +116,7 @@ static enum err json_parse(struct parser *p, struct stage *s)
     struct json_fields *jf = arena_new(p->mem, struct json_fields, 1);
     s->arg = jf;
     s->def = &stage_json_fields;
-    enum err e = fields_parse(p, &jf->list);
+    enum err e = fields_parse(p, s, &jf->list);
     if (e)
         return e;
     jf->paths = arena_new(p->mem, struct jpath, jf->list.n);

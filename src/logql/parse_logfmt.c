@@ -152,7 +152,7 @@ static enum err logfmt_parse(struct parser *p, struct stage *s)
     if (p->tok.kind != T_IDENT)
         return OK;
     s->def = &stage_logfmt_fields;
-    enum err e = fields_parse(p, &l->list);
+    enum err e = fields_parse(p, s, &l->list);
     for (uint32_t i = 0; i < l->list.n && !e; i++)
         if (!l->list.at[i].expr.n)
             e = parser_stage_error(p, s, "cannot parse expression []: syntax error: unexpected $end, expecting KEY");

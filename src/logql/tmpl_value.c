@@ -205,9 +205,9 @@ struct collected {
 static bool collect_member(void *arg, struct str key, struct jvalue v)
 {
     struct collected *c = arg;
-    uint32_t n = c->n;
+    uint32_t at = c->n, n = c->n;
     *arena_push(c->mem, c->values, n, c->cap_values) = v;
-    *arena_push(c->mem, c->at, c->n, c->cap) = (struct label){ key, { NULL, c->n } };
+    *arena_push(c->mem, c->at, c->n, c->cap) = (struct label){ key, { NULL, at } };   /* .n: which value */
     return true;
 }
 

@@ -144,6 +144,16 @@ static int by_time(const void *a, const void *b)
     return (x->t > y->t) - (x->t < y->t);
 }
 
+/* Blocks come in the order of time, so most series have theirs sorted already. */
+static void sort_points(struct point *at, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (at[i - 1].t > at[i].t) {
+            qsort(at, n, sizeof *at, by_time);
+            return;
+        }
+}
+
 static void fold_points(const struct windows *w, const struct wseries *s, double *scratch, struct tser *out)
 {
     uint32_t from = 0, to = 0;
@@ -171,8 +181,7 @@ enum err windows_result(struct windows *w, const struct labels *labels, struct v
         enum err e = query_check(w->ctx, f);
         if (e)
             return e;
-        if (s->npoints)
-            qsort(s->points, s->npoints, sizeof *s->points, by_time);
+        sort_points(s->points, s->npoints);
         uint32_t from = s->npoints ? first_ending(w, s->points[0].t) : s->from;
         if (!s->npoints && !s->ncells)
             continue;

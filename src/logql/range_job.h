@@ -1,0 +1,43 @@
+/* logql/range_job.h -- one range aggregation while it is evaluated.
+ *
+ * Two ways lead from a block into windows: line by line (eval_range.c), or, where the
+ * source has done all filtering, over the columns (eval_columns.c).
+ *
+ * Threads: one.
+ */
+#pragma once
+#include "logql/eval_int.h"
+#include "logql/group.h"
+#include "logql/plan.h"
+#include "logql/windows.h"
+
+enum { COLUMN_GROUPS_MAX = 4 };
+
+struct column_job {
+    const struct column *group[COLUMN_GROUPS_MAX];
+    uint32_t stride[COLUMN_GROUPS_MAX], n;
+    uint32_t *series;                              /* by combined code, + 1; 0: not yet known */
+    const struct column *number;                   /* the unwrapped label; NULL: lines are counted */
+    double *values;                                /* by its code */
+    uint8_t *states;
+};
+
+struct range_job {
+    struct evaluator *ev;
+    const struct range_expr *r;
+    struct plan plan;
+    struct pipeline pipe;
+    struct grouper groups;
+    struct windows windows;
+    uint32_t unwrap_name;
+    struct column_job columns;                     /* eval_columns.c */
+};
+
+/* One line the long way. */
+MUST enum err range_add_line(struct range_job *j, uint32_t row, struct fault *f);
+/* The text as unwrap's conversion reads it. */
+bool range_convert(enum conversion conv, struct str text, double *ret);
+
+/* Can the bound block go the short way? */
+bool range_columns_prepare(struct range_job *j);
+MUST enum err range_add_columns(struct range_job *j, struct fault *f);
