@@ -99,11 +99,13 @@ static enum err open_file(const char *path, enum part_kind kind, enum sql_mode m
     CLEANUP(part_file_closep) struct part_file *p = mem_alloc(sizeof *p);
     p->kind = kind;
     enum err e = sql_open(path, mode, &p->db, f);
-    if (!e && mode != SQL_IMMUTABLE)               /* the WAL is cut to 4 MB when it is begun anew */
-        e = sql_exec(p->db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304;", f);
     bool empty = false;
     if (!e)
         e = check_id(p, &empty, f);
+    if (!e && mode != SQL_IMMUTABLE)               /* the WAL is cut to 4 MB when it is begun anew */
+        e = sql_exec(p->db, "PRAGMA journal_size_limit=4194304;", f);
+    if (!e && mode == SQL_CREATE)
+        e = part_file_unseal(p, f);
     if (!e && empty)
         e = mode == SQL_CREATE ? create(p, from_ns, to_ns, f) : fault_set(f, E_NOTFOUND, 0, "%s: an empty file", path);
     if (e)
@@ -386,19 +388,29 @@ enum err part_file_put_carries(struct part_file *p, const struct part_carry *c, 
     return e;
 }
 
-enum err part_file_seal(struct part_file *p, struct fault *f)
+static enum err set_journal(struct part_file *p, const char *pragma, struct str want, struct fault *f)
 {
     CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
     bool row = false;
-    enum err e = sql_prepare(p->db, "PRAGMA journal_mode=DELETE", &st, f);
+    enum err e = sql_prepare(p->db, pragma, &st, f);
     if (!e)
         e = sql_step(st, &row, f);
     if (e)
         return e;
     /* The answer is the mode it is in now: somebody else may have the file open. */
-    if (!row || !str_eq(sql_bytes(st, 0), S("delete")))
+    if (!row || !str_eq(sql_bytes(st, 0), want))
         return fault_set(f, E_UNAVAILABLE, 0, "%s: in use", sql_path(p->db));
     return OK;
+}
+
+enum err part_file_seal(struct part_file *p, struct fault *f)
+{
+    return set_journal(p, "PRAGMA journal_mode=DELETE", S("delete"), f);
+}
+
+enum err part_file_unseal(struct part_file *p, struct fault *f)
+{
+    return set_journal(p, "PRAGMA journal_mode=WAL", S("wal"), f);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */

@@ -34,9 +34,8 @@ struct part_head {
     uint64_t rows[TABLE_COUNT];
 };
 
-/* SQL_CREATE makes a new file with its tables, for head->from_ns and to_ns. A file of a
- * newer format is E_UNSUPPORTED, one of another span than head says E_CORRUPT. WAL mode
- * unless immutable. */
+/* SQL_CREATE makes a new file with its tables, in WAL mode. A file of a newer format is
+ * E_UNSUPPORTED, one of another span E_CORRUPT. */
 MUST enum err part_file_open(const char *path, enum part_kind kind, enum sql_mode mode, int64_t from_ns, int64_t to_ns,
                              struct part_file **ret, struct fault *f);
 /* The same for a file of unknown span: it tells. */
@@ -56,8 +55,9 @@ MUST enum err part_file_write_content(struct part_file *p, const struct part_wri
 /* Content of a write that never came to be. */
 MUST enum err part_file_drop_orphans(struct part_file *p, uint64_t next_chunk, struct fault *f);
 MUST enum err part_file_put_carries(struct part_file *p, const struct part_carry *c, size_t n, struct fault *f);
-/* WAL off: nothing beside the file when it is closed. */
+/* WAL off (nothing beside the file when it is closed), and on. Nobody else may have it open. */
 MUST enum err part_file_seal(struct part_file *p, struct fault *f);
+MUST enum err part_file_unseal(struct part_file *p, struct fault *f);
 
 /* Chunks as of a generation, into mem. */
 MUST enum err part_file_chunks(struct part_file *p, uint64_t generation, struct arena *mem, struct chunk_ref **ret,

@@ -28,47 +28,56 @@ enum { OPEN_DAYS = 2, CLOSE_PER_TICK = 8 };
 
 /* --- states ---------------------------------------------------------------------------- */
 
-/* A late row: the files may be written again. */
-static enum err reopen(struct part *p, struct fault *f)
-{
-    CHECK(p->closed && p->writing);
-    (void)pool_exclude(p, true);
-    char path[PART_PATH_MAX];
-    part_path(p, PART_MAIN, path);
-    struct part_file *file = NULL;
-    enum err e = part_file_open(path, PART_MAIN, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
-    set_lock(p->set);
-    p->closed = false;                             /* also after a failure: in doubt it is open */
-    set_unlock(p->set);
-    pool_admit(p);
-    part_file_close(file);
-    return e;
-}
-
-static enum err seal_file(struct part *p, enum part_kind kind, struct fault *f)
+static enum err turn_file(struct part *p, enum part_kind kind, enum err (*turn)(struct part_file *, struct fault *), struct fault *f)
 {
     char path[PART_PATH_MAX];
     part_path(p, kind, path);
     CLEANUP(part_file_closep) struct part_file *file = NULL;
     enum err e = part_file_open(path, kind, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
-    return e ? e : part_file_seal(file, f);
+    return e ? e : turn(file, f);
 }
 
-/* Both files out of WAL mode. The caller has excluded everybody else. */
+/* Both files into or out of WAL mode. The caller has excluded everybody else. */
+static enum err turn_files(struct part *p, enum err (*turn)(struct part_file *, struct fault *), struct fault *f)
+{
+    enum err e = turn_file(p, PART_MAIN, turn, f);
+    if (e || !p->content)
+        return e;
+    e = turn_file(p, PART_CONTENT, turn, f);
+    return e == E_NOTFOUND ? OK : e;               /* somebody removed it: so be it */
+}
+
+static void set_closed(struct part *p, bool closed)
+{
+    set_lock(p->set);
+    p->closed = closed;
+    set_unlock(p->set);
+}
+
+enum err part_unseal(struct part *p, struct fault *f)
+{
+    return turn_files(p, part_file_unseal, f);
+}
+
+/* A late row: the files may be written again. */
+static enum err reopen(struct part *p, struct fault *f)
+{
+    CHECK(p->closed && p->writing);
+    (void)pool_exclude(p, true);
+    enum err e = part_unseal(p, f);
+    set_closed(p, false);                          /* also after a failure: in doubt it is open */
+    pool_admit(p);
+    return e;
+}
+
+/* After a failure one file may be sealed and the other not: it is open still, works so,
+ * if slower, and the next tick tries again. */
 static enum err seal(struct part *p, struct fault *f)
 {
-    enum err e = seal_file(p, PART_MAIN, f);
-    if (!e && p->content) {
-        e = seal_file(p, PART_CONTENT, f);
-        if (e == E_NOTFOUND)                       /* somebody removed it: so be it */
-            e = OK;
-    }
-    if (e)
-        return e;
-    set_lock(p->set);
-    p->closed = true;
-    set_unlock(p->set);
-    return OK;
+    enum err e = turn_files(p, part_file_seal, f);
+    if (!e)
+        set_closed(p, true);
+    return e;
 }
 
 static enum err list_one(struct part *p, struct fault *f)

@@ -72,6 +72,10 @@ void part_set_shown(struct part *p);                               /* new views 
 void part_show(struct part_set *s);                                /* a new view of what `shown` says */
 MUST enum err part_set_aside(struct part_set *s, const char *name, struct fault *f);      /* files of a partition to quarantine */
 
+/* --- part_flush.c ------------------------------------------------------------------ */
+
+MUST enum err part_unseal(struct part *p, struct fault *f);        /* both files into WAL mode; nobody else has them open */
+
 /* --- part_pool.c ------------------------------------------------------------------- */
 
 /* A connection to a partition's file, waiting while the flusher has the files for itself.

@@ -211,8 +211,11 @@ static enum err look_into(struct opening *o, const char *name, struct part *p)
         p = part_add(o->set, name, head.from_ns, head.to_ns);
     p->head = head;
     p->writing = false;
-    p->closed = false;                             /* looking into it has put it into WAL mode */
+    p->closed = false;
     p->content = has_content(o, name);
+    e = part_unseal(p, &why);
+    if (e && o->set->opts.report)                  /* its content is damaged: whoever reads that will be told too */
+        o->set->opts.report(o->set->opts.report_arg, &why);
     part_measure(p);
     *arena_push(o->mem, o->changed, o->nchanged, o->cap_changed) = part_for_catalog(p);
     return OK;

@@ -11,7 +11,8 @@
  *
  * The flusher changes the mode or the name of files only while `exclusive` is set:
  * no connection of the partition exists then, and readers wait in pool_take(). An
- * immutable connection promises SQLite that nobody writes; this keeps the promise.
+ * immutable connection promises SQLite that nobody writes; this keeps the promise. And
+ * SQLite refuses to change the journal mode under another connection, at once.
  */
 #include "store/part_int.h"
 
@@ -25,30 +26,43 @@ void set_unlock(struct part_set *s)
     CHECK(pthread_mutex_unlock(&s->lock) == 0);
 }
 
-static void close_all(struct conn *c)
+/* Off the idle list and on `out`, to be closed without the lock. Until it is, it counts as
+ * in use: the flusher must not think that it has the files for itself. */
+static void retire(struct part_set *s, struct conn **at, struct conn **out)
+{
+    struct conn *c = *at;
+    *at = c->next;
+    c->next = *out;
+    *out = c;
+    c->part->busy++;
+    s->nopen--;
+}
+
+static void close_retired(struct part_set *s, struct conn *c)
 {
     while (c) {
         struct conn *next = c->next;
+        struct part *p = c->part;
         part_file_close(c->file);
         mem_free(c);
+        set_lock(s);
+        CHECK(p->busy > 0);
+        p->busy--;
+        CHECK(pthread_cond_broadcast(&s->freed) == 0);
+        set_unlock(s);
         c = next;
     }
 }
 
-/* Unlinks idle connections that match; the caller closes them without the lock. */
-static struct conn *unlink_idle(struct part_set *s, const struct part *p, int64_t before_mono)
+/* The idle connections of a part, or of all, not used since. */
+static struct conn *retire_idle(struct part_set *s, const struct part *p, int64_t before_mono)
 {
     struct conn *out = NULL;
     for (struct conn **at = &s->idle; *at;) {
-        struct conn *c = *at;
-        if ((p && c->part != p) || c->used_mono >= before_mono) {
-            at = &c->next;
-            continue;
-        }
-        *at = c->next;
-        c->next = out;
-        out = c;
-        s->nopen--;
+        if ((!p || (*at)->part == p) && (*at)->used_mono < before_mono)
+            retire(s, at, &out);
+        else
+            at = &(*at)->next;
     }
     return out;
 }
@@ -74,10 +88,7 @@ static struct conn *make_room(struct part_set *s)
         struct conn **at = &s->idle;
         while ((*at)->next)
             at = &(*at)->next;
-        (*at)->next = out;
-        out = *at;
-        *at = NULL;
-        s->nopen--;
+        retire(s, at, &out);
     }
     return out;
 }
@@ -102,6 +113,10 @@ enum err pool_take(struct part *p, enum part_kind kind, bool create, struct conn
     set_lock(s);
     while (p->exclusive)
         CHECK(pthread_cond_wait(&s->freed, &s->lock) == 0);
+    if (kind == PART_CONTENT && !create && !p->content) {
+        set_unlock(s);
+        return fault_set(f, E_NOTFOUND, 0, "partition %s has no content", p->name);
+    }
     p->busy++;
     struct conn *c = take_idle(s, p, kind), *evicted = NULL;
     if (!c) {
@@ -112,7 +127,7 @@ enum err pool_take(struct part *p, enum part_kind kind, bool create, struct conn
     CHECK(!create || !p->closed);
     set_unlock(s);
 
-    close_all(evicted);
+    close_retired(s, evicted);
     enum err e = c ? OK : open_conn(p, kind, mode, &c, f);
     if (!e) {
         *ret = c;
@@ -158,9 +173,9 @@ bool pool_exclude(struct part *p, bool wait)
     p->exclusive = mine;
     while (mine && p->busy > 0)
         CHECK(pthread_cond_wait(&s->freed, &s->lock) == 0);
-    struct conn *idle = mine ? unlink_idle(s, p, INT64_MAX) : NULL;
+    struct conn *idle = mine ? retire_idle(s, p, INT64_MAX) : NULL;
     set_unlock(s);
-    close_all(idle);
+    close_retired(s, idle);
     return mine;
 }
 
@@ -177,7 +192,7 @@ void pool_admit(struct part *p)
 void pool_sweep(struct part_set *s, int64_t before_mono)
 {
     set_lock(s);
-    struct conn *idle = unlink_idle(s, NULL, before_mono);
+    struct conn *idle = retire_idle(s, NULL, before_mono);
     set_unlock(s);
-    close_all(idle);
+    close_retired(s, idle);
 }
