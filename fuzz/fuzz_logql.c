@@ -15,7 +15,8 @@ static void add(struct memsource *m, int64_t t, const char *app, const char *met
         { PLACE_LABEL, "app", value_str(str_c(app)) }, { PLACE_ATTR, "k", value_str(str_c(meta)) },
         { PLACE_ATTR, "n", value_int(t) }, { PLACE_FIELD, "body", value_str(str_c(line)) },
     };
-    memsource_add(m, &(struct mem_row){ .table = TABLE_LOG, .time_ns = t * NS_PER_S, .origin = ORIGIN_LOKI, .cells = cells, .ncells = LEN(cells) });
+    memsource_add(m, &(struct mem_row){
+        .table = TABLE_LOG, .time_ns = t * NS_PER_S, .origin = ORIGIN_LOKI, .cells = cells, .ncells = LEN(cells) });
 }
 
 static struct memsource *source(void)

@@ -101,7 +101,8 @@ static enum err check_formats(struct parser *p, const struct stage *s, struct la
             return parser_stage_error(p, s, "__error__ cannot be formatted");
         for (uint32_t k = 0; k < i; k++)
             if (str_eq(l->at[k].name, f->name))
-                return parser_stage_error(p, s, "multiple label name '" STR_FMT "' not allowed in a single format operation", STR_ARG(f->name));
+                return parser_stage_error(p, s, "multiple label name '" STR_FMT "' not allowed in a single format operation",
+                                          STR_ARG(f->name));
         if (f->is_template && tmpl_parse(f->value, "label", p->mem, &f->t, &why))
             return parser_stage_error(p, s, "invalid template for label '" STR_FMT "': %s", STR_ARG(f->name), why.msg);
     }

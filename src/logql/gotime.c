@@ -4,24 +4,42 @@
 
 #include "base/clock.h"
 
-enum piece {
-    P_YEAR4, P_YEAR2, P_MONTH_LONG, P_MONTH_SHORT, P_MONTH2, P_MONTH1, P_DAY2, P_DAY_PAD, P_DAY1, P_YDAY3,
-    P_WEEKDAY_LONG, P_WEEKDAY_SHORT, P_HOUR24, P_HOUR12_2, P_HOUR12, P_MINUTE2, P_MINUTE, P_SECOND2, P_SECOND,
-    P_PM, P_pm, P_ZONE_NAME, P_ZONE_Z_COLON, P_ZONE_Z, P_ZONE_COLON, P_ZONE, P_ZONE_HOUR, P_FRACTION, P_LITERAL,
+struct civil {
+    int year, month, day, hour, minute, second, weekday, yday;
+    int64_t ns;
 };
 
-/* Longer ones before their prefixes. */
-static const struct {
+enum kind {
+    PIECE_NUMBER, PIECE_YEAR2, PIECE_HOUR12, PIECE_MONTH, PIECE_WEEKDAY, PIECE_HALF, PIECE_ZONE, PIECE_ZONE_NAME,
+    PIECE_FRACTION, PIECE_LITERAL,
+};
+
+struct piece {
     struct str text;
-    enum piece piece;
-} pieces[] = {
-    { S("2006"), P_YEAR4 },      { S("January"), P_MONTH_LONG }, { S("Jan"), P_MONTH_SHORT }, { S("Monday"), P_WEEKDAY_LONG },
-    { S("Mon"), P_WEEKDAY_SHORT }, { S("MST"), P_ZONE_NAME },    { S("002"), P_YDAY3 },       { S("01"), P_MONTH2 },
-    { S("02"), P_DAY2 },         { S("03"), P_HOUR12_2 },        { S("04"), P_MINUTE2 },      { S("05"), P_SECOND2 },
-    { S("06"), P_YEAR2 },        { S("_2"), P_DAY_PAD },         { S("15"), P_HOUR24 },       { S("PM"), P_PM },
-    { S("pm"), P_pm },           { S("Z07:00"), P_ZONE_Z_COLON }, { S("Z0700"), P_ZONE_Z },   { S("-07:00"), P_ZONE_COLON },
-    { S("-0700"), P_ZONE },      { S("-07"), P_ZONE_HOUR },      { S("1"), P_MONTH1 },        { S("2"), P_DAY1 },
-    { S("3"), P_HOUR12 },        { S("4"), P_MINUTE },           { S("5"), P_SECOND },
+    enum kind kind;
+    size_t field;                                  /* numbers: where in struct civil */
+    char pad;                                      /* numbers: '\0' as they are, else to the piece's width */
+    bool upper;                                    /* PM, not pm */
+};
+
+#define FIELD(name) offsetof(struct civil, name)
+
+/* Longer ones before their prefixes. */
+static const struct piece pieces[] = {
+    { S("2006"), PIECE_NUMBER, FIELD(year), '0', false },   { S("January"), PIECE_MONTH, 0, 0, false },
+    { S("Jan"), PIECE_MONTH, 0, 0, false },                 { S("Monday"), PIECE_WEEKDAY, 0, 0, false },
+    { S("Mon"), PIECE_WEEKDAY, 0, 0, false },               { S("MST"), PIECE_ZONE_NAME, 0, 0, false },
+    { S("002"), PIECE_NUMBER, FIELD(yday), '0', false },    { S("01"), PIECE_NUMBER, FIELD(month), '0', false },
+    { S("02"), PIECE_NUMBER, FIELD(day), '0', false },      { S("03"), PIECE_HOUR12, FIELD(hour), '0', false },
+    { S("04"), PIECE_NUMBER, FIELD(minute), '0', false },   { S("05"), PIECE_NUMBER, FIELD(second), '0', false },
+    { S("06"), PIECE_YEAR2, FIELD(year), '0', false },      { S("_2"), PIECE_NUMBER, FIELD(day), ' ', false },
+    { S("15"), PIECE_NUMBER, FIELD(hour), '0', false },     { S("PM"), PIECE_HALF, 0, 0, true },
+    { S("pm"), PIECE_HALF, 0, 0, false },                   { S("Z07:00"), PIECE_ZONE, 0, 0, false },
+    { S("Z0700"), PIECE_ZONE, 0, 0, false },                { S("-07:00"), PIECE_ZONE, 0, 0, false },
+    { S("-0700"), PIECE_ZONE, 0, 0, false },                { S("-07"), PIECE_ZONE, 0, 0, false },
+    { S("1"), PIECE_NUMBER, FIELD(month), 0, false },       { S("2"), PIECE_NUMBER, FIELD(day), 0, false },
+    { S("3"), PIECE_HOUR12, FIELD(hour), 0, false },        { S("4"), PIECE_NUMBER, FIELD(minute), 0, false },
+    { S("5"), PIECE_NUMBER, FIELD(second), 0, false },
 };
 
 static const struct str months[] = {
@@ -30,12 +48,6 @@ static const struct str months[] = {
 };
 static const struct str weekdays[] = {
     S("Sunday"), S("Monday"), S("Tuesday"), S("Wednesday"), S("Thursday"), S("Friday"), S("Saturday"),
-};
-
-struct civil {
-    int64_t year;
-    int month, day, hour, minute, second, weekday, yday;
-    int64_t ns;
 };
 
 static int64_t days_from_civil(int64_t y, int m, int d)
@@ -62,7 +74,7 @@ static struct civil civil_of(int64_t unix_ns)
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t mp = (5 * doy + 2) / 153;
     struct civil c = { .ns = ns, .day = (int)(doy - (153 * mp + 2) / 5 + 1), .month = (int)(mp < 10 ? mp + 3 : mp - 9) };
-    c.year = yoe + era * 400 + (c.month <= 2);
+    c.year = (int)(yoe + era * 400) + (c.month <= 2);
     c.hour = (int)(rest / 3600);
     c.minute = (int)(rest / 60 % 60);
     c.second = (int)(rest % 60);
@@ -82,19 +94,21 @@ static size_t fraction_length(struct str layout)
     return n < layout.n && layout.p[n] >= '0' && layout.p[n] <= '9' ? 0 : n;
 }
 
-/* The piece at the beginning of the layout and how many bytes of it it is. */
-static enum piece next_piece(struct str layout, size_t *ret_n)
+/* The piece at the beginning of the layout; its text is as long as what it takes. */
+static struct piece next_piece(struct str layout)
 {
-    *ret_n = fraction_length(layout);
-    if (*ret_n)
-        return P_FRACTION;
+    size_t n = fraction_length(layout);
+    if (n)
+        return (struct piece){ .text = str_sub(layout, 0, n), .kind = PIECE_FRACTION };
     for (size_t i = 0; i < LEN(pieces); i++)
-        if (str_starts(layout, pieces[i].text)) {
-            *ret_n = pieces[i].text.n;
-            return pieces[i].piece;
-        }
-    *ret_n = 1;
-    return P_LITERAL;
+        if (str_starts(layout, pieces[i].text))
+            return pieces[i];
+    return (struct piece){ .text = str_sub(layout, 0, 1), .kind = PIECE_LITERAL };
+}
+
+static int *field_of(struct civil *c, const struct piece *p)
+{
+    return (int *)(void *)((char *)c + p->field);
 }
 
 /* ".999" leaves trailing zeros out, and itself with them. */
@@ -112,50 +126,41 @@ static void put_fraction(struct buf *b, struct str layout, int64_t ns)
     buf_put(b, digits, n);
 }
 
-static void put_piece(struct buf *b, enum piece piece, struct str text, const struct civil *c)
+static void put_number(struct buf *b, const struct piece *p, int v)
 {
-    int hour12 = c->hour % 12 ? c->hour % 12 : 12;
-    switch (piece) {
-    case P_YEAR4: buf_fmt(b, "%04lld", (long long)c->year); break;
-    case P_YEAR2: buf_fmt(b, "%02d", (int)(c->year % 100)); break;
-    case P_MONTH_LONG: buf_str(b, months[c->month - 1]); break;
-    case P_MONTH_SHORT: buf_str(b, str_sub(months[c->month - 1], 0, 3)); break;
-    case P_MONTH2: buf_fmt(b, "%02d", c->month); break;
-    case P_MONTH1: buf_fmt(b, "%d", c->month); break;
-    case P_DAY2: buf_fmt(b, "%02d", c->day); break;
-    case P_DAY_PAD: buf_fmt(b, "%2d", c->day); break;
-    case P_DAY1: buf_fmt(b, "%d", c->day); break;
-    case P_YDAY3: buf_fmt(b, "%03d", c->yday); break;
-    case P_WEEKDAY_LONG: buf_str(b, weekdays[c->weekday]); break;
-    case P_WEEKDAY_SHORT: buf_str(b, str_sub(weekdays[c->weekday], 0, 3)); break;
-    case P_HOUR24: buf_fmt(b, "%02d", c->hour); break;
-    case P_HOUR12_2: buf_fmt(b, "%02d", hour12); break;
-    case P_HOUR12: buf_fmt(b, "%d", hour12); break;
-    case P_MINUTE2: buf_fmt(b, "%02d", c->minute); break;
-    case P_MINUTE: buf_fmt(b, "%d", c->minute); break;
-    case P_SECOND2: buf_fmt(b, "%02d", c->second); break;
-    case P_SECOND: buf_fmt(b, "%d", c->second); break;
-    case P_PM: buf_str(b, c->hour >= 12 ? S("PM") : S("AM")); break;
-    case P_pm: buf_str(b, c->hour >= 12 ? S("pm") : S("am")); break;
-    case P_ZONE_NAME: buf_str(b, S("UTC")); break;
-    case P_ZONE_Z_COLON:
-    case P_ZONE_Z: buf_byte(b, 'Z'); break;
-    case P_ZONE_COLON: buf_str(b, S("+00:00")); break;
-    case P_ZONE: buf_str(b, S("+0000")); break;
-    case P_ZONE_HOUR: buf_str(b, S("+00")); break;
-    case P_FRACTION: put_fraction(b, text, c->ns); break;
-    case P_LITERAL: buf_str(b, text); break;
+    int width = p->pad ? (int)p->text.n : 1;
+    buf_fmt(b, p->pad == ' ' ? "%*d" : "%0*d", width, v);
+}
+
+static void put_piece(struct buf *b, const struct piece *p, struct civil *c)
+{
+    struct str halves[] = { S("am"), S("pm"), S("AM"), S("PM") };
+    switch (p->kind) {
+    case PIECE_NUMBER: put_number(b, p, *field_of(c, p)); break;
+    case PIECE_YEAR2: put_number(b, p, c->year % 100); break;
+    case PIECE_HOUR12: put_number(b, p, c->hour % 12 ? c->hour % 12 : 12); break;
+    case PIECE_MONTH: buf_str(b, p->text.n == 3 ? str_sub(months[c->month - 1], 0, 3) : months[c->month - 1]); break;
+    case PIECE_WEEKDAY: buf_str(b, p->text.n == 3 ? str_sub(weekdays[c->weekday], 0, 3) : weekdays[c->weekday]); break;
+    case PIECE_HALF: buf_str(b, halves[2 * p->upper + (c->hour >= 12)]); break;
+    case PIECE_ZONE_NAME: buf_str(b, S("UTC")); break;
+    case PIECE_ZONE:
+        if (p->text.p[0] == 'Z')
+            buf_byte(b, 'Z');
+        else
+            buf_str(b, p->text.n == 6 ? S("+00:00") : p->text.n == 5 ? S("+0000") : S("+00"));
+        break;
+    case PIECE_FRACTION: put_fraction(b, p->text, c->ns); break;
+    case PIECE_LITERAL: buf_str(b, p->text); break;
     }
 }
 
 void gotime_format(struct buf *b, int64_t unix_ns, struct str layout)
 {
     struct civil c = civil_of(unix_ns);
-    size_t n;
-    for (size_t i = 0; i < layout.n; i += n) {
-        struct str rest = str_sub(layout, i, layout.n);
-        enum piece piece = next_piece(rest, &n);
-        put_piece(b, piece, str_sub(rest, 0, n), &c);
+    for (size_t i = 0; i < layout.n;) {
+        struct piece p = next_piece(str_sub(layout, i, layout.n));
+        put_piece(b, &p, &c);
+        i += p.text.n;
     }
 }
 
@@ -174,10 +179,10 @@ static bool is_digit(char c)
 }
 
 /* Between min and max digits. */
-static bool read_number(struct reader *r, size_t min, size_t max, int64_t *ret)
+static bool read_digits(struct reader *r, size_t min, size_t max, int *ret)
 {
     size_t n = 0;
-    int64_t v = 0;
+    int v = 0;
     for (; n < max && n < r->in.n && is_digit(r->in.p[n]); n++)
         v = v * 10 + (r->in.p[n] - '0');
     if (n < min)
@@ -187,10 +192,18 @@ static bool read_number(struct reader *r, size_t min, size_t max, int64_t *ret)
     return true;
 }
 
-static bool read_name(struct reader *r, const struct str *names, size_t count, size_t length, int *ret)
+/* As many digits as the piece has; one or two where it is not padded. */
+static bool read_number(struct reader *r, const struct piece *p, int *ret)
+{
+    if (p->pad == ' ' && str_starts(r->in, S(" ")))
+        r->in = str_sub(r->in, 1, r->in.n);
+    return p->pad == '0' ? read_digits(r, p->text.n, p->text.n, ret) : read_digits(r, 1, 2, ret);
+}
+
+static bool read_name(struct reader *r, const struct str *names, size_t count, bool brief, int *ret)
 {
     for (size_t i = 0; i < count; i++) {
-        struct str name = length ? str_sub(names[i], 0, length) : names[i];
+        struct str name = brief ? str_sub(names[i], 0, 3) : names[i];
         if (str_eq_nocase(str_sub(r->in, 0, name.n), name)) {
             r->in = str_sub(r->in, name.n, r->in.n);
             *ret = (int)i;
@@ -201,25 +214,21 @@ static bool read_name(struct reader *r, const struct str *names, size_t count, s
 }
 
 /* Z, or a sign with hours and, with or without a colon, minutes. */
-static bool read_zone(struct reader *r, enum piece piece)
+static bool read_zone(struct reader *r, struct str text)
 {
-    if ((piece == P_ZONE_Z || piece == P_ZONE_Z_COLON) && str_starts(r->in, S("Z"))) {
+    if (text.p[0] == 'Z' && str_starts(r->in, S("Z"))) {
         r->in = str_sub(r->in, 1, r->in.n);
         return true;
     }
-    bool minus = str_starts(r->in, S("-"));
-    int64_t hours, minutes = 0;
+    bool minus = str_starts(r->in, S("-")), colon = str_index(text, ':') != SIZE_MAX;
+    int hours, minutes = 0;
     if (!minus && !str_starts(r->in, S("+")))
         return false;
     r->in = str_sub(r->in, 1, r->in.n);
-    if (!read_number(r, 2, 2, &hours))
+    if (!read_digits(r, 2, 2, &hours) || (colon && !str_starts(r->in, S(":"))))
         return false;
-    if (piece == P_ZONE_COLON || piece == P_ZONE_Z_COLON) {
-        if (!str_starts(r->in, S(":")))
-            return false;
-        r->in = str_sub(r->in, 1, r->in.n);
-    }
-    if (piece != P_ZONE_HOUR && !read_number(r, 2, 2, &minutes))
+    r->in = str_sub(r->in, colon, r->in.n);
+    if (text.n > 3 && !read_digits(r, 2, 2, &minutes))
         return false;
     r->offset_s = (minus ? -1 : 1) * (hours * 3600 + minutes * 60);
     return true;
@@ -242,8 +251,8 @@ static bool read_fraction(struct reader *r)
 static bool read_half(struct reader *r)
 {
     struct str s = str_sub(r->in, 0, 2);
-    r->pm_set = str_eq_nocase(s, S("AM")) || str_eq_nocase(s, S("PM"));
     r->pm = str_eq_nocase(s, S("PM"));
+    r->pm_set = r->pm || str_eq_nocase(s, S("AM"));
     r->in = str_sub(r->in, 2, r->in.n);
     return r->pm_set;
 }
@@ -257,105 +266,77 @@ static bool read_zone_name(struct reader *r)
     return n >= 3;
 }
 
-static bool read_piece(struct reader *r, enum piece piece, struct str text)
+static bool read_literal(struct reader *r, struct str text)
 {
-    struct civil *c = &r->c;
-    int64_t v = 0;
-    int at = 0;
-    bool ok = true;
-    switch (piece) {
-    case P_YEAR4: ok = read_number(r, 4, 4, &c->year); break;
-    case P_YEAR2:
-        ok = read_number(r, 2, 2, &v);
-        c->year = v + (v >= 69 ? 1900 : 2000);
-        break;
-    case P_MONTH_LONG:
-    case P_MONTH_SHORT:
-        ok = read_name(r, months, LEN(months), piece == P_MONTH_SHORT ? 3 : 0, &at);
-        c->month = at + 1;
-        break;
-    case P_MONTH2:
-    case P_MONTH1:
-        ok = read_number(r, piece == P_MONTH2 ? 2 : 1, 2, &v);
-        c->month = (int)v;
-        break;
-    case P_DAY_PAD:
-        if (str_starts(r->in, S(" ")))
-            r->in = str_sub(r->in, 1, r->in.n);
-        ok = read_number(r, 1, 2, &v);
-        c->day = (int)v;
-        break;
-    case P_DAY2:
-    case P_DAY1:
-        ok = read_number(r, piece == P_DAY2 ? 2 : 1, 2, &v);
-        c->day = (int)v;
-        break;
-    case P_YDAY3: ok = read_number(r, 3, 3, &v); break;
-    case P_WEEKDAY_LONG:
-    case P_WEEKDAY_SHORT: ok = read_name(r, weekdays, LEN(weekdays), piece == P_WEEKDAY_SHORT ? 3 : 0, &at); break;
-    case P_HOUR24:
-    case P_HOUR12_2:
-    case P_HOUR12:
-        ok = read_number(r, piece == P_HOUR12 ? 1 : 2, 2, &v);
-        c->hour = (int)v;
-        break;
-    case P_MINUTE2:
-    case P_MINUTE:
-        ok = read_number(r, piece == P_MINUTE2 ? 2 : 1, 2, &v);
-        c->minute = (int)v;
-        break;
-    case P_SECOND2:
-    case P_SECOND:
-        ok = read_number(r, piece == P_SECOND2 ? 2 : 1, 2, &v);
-        c->second = (int)v;
-        break;
-    case P_PM:
-    case P_pm: ok = read_half(r); break;
-    case P_ZONE_NAME: ok = read_zone_name(r); break;
-    case P_ZONE_Z_COLON:
-    case P_ZONE_Z:
-    case P_ZONE_COLON:
-    case P_ZONE:
-    case P_ZONE_HOUR: ok = read_zone(r, piece); break;
-    case P_FRACTION: ok = read_fraction(r); break;
-    case P_LITERAL:
-        ok = str_starts(r->in, text);
-        r->in = str_sub(r->in, text.n, r->in.n);
-        break;
-    }
+    bool ok = str_starts(r->in, text);
+    r->in = str_sub(r->in, text.n, r->in.n);
     return ok;
 }
 
-static int month_days(int64_t year, int month)
+static bool read_year2(struct reader *r)
+{
+    bool ok = read_digits(r, 2, 2, &r->c.year);
+    r->c.year += r->c.year >= 69 ? 1900 : 2000;
+    return ok;
+}
+
+static bool read_month(struct reader *r, struct str text)
+{
+    bool ok = read_name(r, months, LEN(months), text.n == 3, &r->c.month);
+    r->c.month++;
+    return ok;
+}
+
+static bool read_piece(struct reader *r, const struct piece *p)
+{
+    switch (p->kind) {
+    case PIECE_NUMBER:
+    case PIECE_HOUR12: return read_number(r, p, field_of(&r->c, p));
+    case PIECE_YEAR2: return read_year2(r);
+    case PIECE_MONTH: return read_month(r, p->text);
+    case PIECE_WEEKDAY: return read_name(r, weekdays, LEN(weekdays), p->text.n == 3, &r->c.weekday);
+    case PIECE_HALF: return read_half(r);
+    case PIECE_ZONE: return read_zone(r, p->text);
+    case PIECE_ZONE_NAME: return read_zone_name(r);
+    case PIECE_FRACTION: return read_fraction(r);
+    case PIECE_LITERAL: return read_literal(r, p->text);
+    }
+    return false;
+}
+
+static int month_days(int year, int month)
 {
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     return days[month - 1] + (month == 2 && leap);
 }
 
+/* A fraction may stand behind the seconds even when the layout has none. */
+static bool read_loose_fraction(struct reader *r, const struct piece *before, struct str rest)
+{
+    bool seconds = before->kind == PIECE_NUMBER && before->field == FIELD(second);
+    return !seconds || fraction_length(rest) || !str_starts(r->in, S(".")) || str_starts(rest, S(".")) || read_fraction(r);
+}
+
 bool gotime_parse(struct str text, struct str layout, int64_t *ret_ns)
 {
     struct reader r = { .in = text, .c = { .month = 1, .day = 1 } };
-    enum piece before = P_LITERAL;
-    size_t n;
-    for (size_t i = 0; i < layout.n; i += n) {
+    struct piece before = { .kind = PIECE_LITERAL };
+    for (size_t i = 0; i < layout.n; i += before.text.n) {
         struct str rest = str_sub(layout, i, layout.n);
-        enum piece piece = next_piece(rest, &n);
-        /* A fraction may stand behind the seconds even when the layout has none. */
-        if ((before == P_SECOND2 || before == P_SECOND) && piece != P_FRACTION && str_starts(r.in, S(".")) && !str_starts(rest, S(".")) &&
-            !read_fraction(&r))
+        if (!read_loose_fraction(&r, &before, rest))
             return false;
-        if (!read_piece(&r, piece, str_sub(rest, 0, n)))
+        before = next_piece(rest);
+        if (!read_piece(&r, &before))
             return false;
-        before = piece;
     }
-    if ((before == P_SECOND2 || before == P_SECOND) && str_starts(r.in, S(".")) && !read_fraction(&r))
+    if (!read_loose_fraction(&r, &before, S("")))
         return false;
     struct civil *c = &r.c;
     if (r.pm_set)
         c->hour = c->hour % 12 + (r.pm ? 12 : 0);
-    if (r.in.n || c->month < 1 || c->month > 12 || c->day < 1 || c->day > month_days(c->year, c->month) || c->hour > 23 ||
-        c->minute > 59 || c->second > 59)
+    bool day = c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= month_days(c->year, c->month);
+    if (r.in.n || !day || c->hour > 23 || c->minute > 59 || c->second > 59)
         return false;
     int64_t secs = days_from_civil(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->minute * 60 + c->second - r.offset_s;
     return !__builtin_mul_overflow(secs, NS_PER_S, ret_ns) && !__builtin_add_overflow(*ret_ns, c->ns, ret_ns);

@@ -167,7 +167,8 @@ static enum flow run_range(struct run *r, const struct node *n, struct tval dot)
         run_fail(r, "range can't iterate over " STR_FMT, STR_ARG(tv_text(v, r)));
         return FLOW_FAILED;
     }
-    uint32_t count = v.kind == TV_INT ? (uint32_t)MAX(0, MIN(v.i, TMPL_STEPS_MAX)) : v.kind == TV_NIL || v.kind == TV_NONE ? 0 : tv_count(v, r);
+    bool none = v.kind == TV_NIL || v.kind == TV_NONE;
+    uint32_t count = v.kind == TV_INT ? (uint32_t)MAX(0, MIN(v.i, TMPL_STEPS_MAX)) : none ? 0 : tv_count(v, r);
     uint32_t vars = r->nvars;
     for (uint32_t i = 0; i < count; i++) {
         struct tval key = tv_int(i), element = tv_int(i);
