@@ -80,6 +80,7 @@ MUST enum err part_write(struct part_set *s, int64_t from_ns, const struct part_
  * the catalogue leaves the files right and the views new; only the next start is slower. */
 MUST enum err part_flush_end(struct part_set *s, struct fault *f);
 
+/* Stored at once; E_NOTFOUND if the partition is gone. Closed ones stay closed. */
 MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *c, size_t n, struct fault *f);
 
 /* Retention: gone from new views at once, unlinked when no view names it. */

@@ -228,16 +228,31 @@ enum err part_flush_end(struct part_set *s, struct fault *f)
     return e;
 }
 
+/* Into a closed partition: it stays closed, and is written under a rollback journal. A
+ * crash leaves that journal, by which the next start knows that it has to look. */
+static enum err put_carries_closed(struct part *p, const struct part_carry *carries, size_t n, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    part_path(p, PART_MAIN, path);
+    (void)pool_exclude(p, true);
+    CLEANUP(part_file_closep) struct part_file *file = NULL;
+    enum err e = part_file_open(path, PART_MAIN, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
+    if (!e)
+        e = part_file_put_carries(file, carries, n, f);
+    part_file_closep(&file);
+    pool_admit(p);
+    return e;
+}
+
 enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *carries, size_t n, struct fault *f)
 {
     struct part *p = part_find(s, from_ns);
-    CHECK(p && p->head.generation > 0);
-    enum err e = part_flush_begin(s, &from_ns, 1, f);
-    if (!e && p->closed)
-        e = reopen(p, f);
+    if (!p || p->head.generation == 0)
+        return fault_set(f, E_NOTFOUND, 0, "no partition begins there any more");
+    if (p->closed)
+        return put_carries_closed(p, carries, n, f);
     struct conn *c;
-    if (!e)
-        e = pool_take(p, PART_MAIN, false, &c, f);
+    enum err e = pool_take(p, PART_MAIN, false, &c, f);
     if (e)
         return e;
     e = part_file_put_carries(c->file, carries, n, f);
@@ -281,18 +296,30 @@ enum err part_tick(struct part_set *s, struct fault *f)
     return OK;
 }
 
+/* What SQLite keeps beside a file; after a clean close there is nothing. */
+static void remove_beside(struct part_set *s, const char *path)
+{
+    static const char *const ends[] = { "-wal", "-shm", "-journal" };
+    for (size_t i = 0; i < LEN(ends); i++) {
+        char beside[PART_PATH_MAX + 8];
+        (void)snprintf(beside, sizeof beside, "%s%s", path, ends[i]);
+        (void)s->ops->unlink(s->ops->arg, beside);
+    }
+}
+
 static enum err rename_gone(struct part *p, uint32_t gone, struct fault *f)
 {
+    static const enum part_kind order[] = { PART_CONTENT, PART_MAIN };    /* a start looks for the main file */
     struct part_set *s = p->set;
-    for (enum part_kind k = PART_CONTENT;; k = PART_MAIN) {      /* the main file last: it is what a start looks for */
+    for (size_t i = 0; i < LEN(order); i++) {
         char from[PART_PATH_MAX], to[PART_PATH_MAX];
-        part_path_as(p, k, 0, from);
-        part_path_as(p, k, gone, to);
+        part_path_as(p, order[i], 0, from);
+        part_path_as(p, order[i], gone, to);
         if (s->ops->rename(s->ops->arg, from, to) && errno != ENOENT)
             return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
-        if (k == PART_MAIN)
-            return OK;
+        remove_beside(s, from);
     }
+    return OK;
 }
 
 enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f)
@@ -302,6 +329,8 @@ enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f)
     (void)pool_exclude(p, true);
     uint32_t gone = ++s->gone_count;
     enum err e = p->head.generation && !p->closed ? seal(p, f) : OK;
+    if (e == E_CORRUPT || e == E_NOTFOUND)         /* no reason to keep it */
+        e = OK;
     if (!e)
         e = rename_gone(p, gone, f);
     if (!e) {
@@ -325,15 +354,11 @@ enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f)
     if (!p->content)
         return OK;
     (void)pool_exclude(p, true);
-    char path[PART_PATH_MAX], beside[PART_PATH_MAX + 8];
+    char path[PART_PATH_MAX];
     part_path(p, PART_CONTENT, path);
     bool failed = s->ops->unlink(s->ops->arg, path) && errno != ENOENT;
     enum err e = failed ? fault_set(f, E_IO, 0, "unlink %s: %s", path, strerror(errno)) : OK;
-    static const char *const ends[] = { "-wal", "-shm" };       /* there only after a crash */
-    for (size_t i = 0; i < LEN(ends) && !e; i++) {
-        (void)snprintf(beside, sizeof beside, "%s%s", path, ends[i]);
-        (void)s->ops->unlink(s->ops->arg, beside);
-    }
+    remove_beside(s, path);
     if (!e) {
         set_lock(s);
         p->content = false;

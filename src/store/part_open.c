@@ -4,7 +4,7 @@
  * that a start opens nothing. Three things keep the copy right:
  *
  *  1. Before a flush writes into a partition the catalogue says `writing`; a start
- *     that finds it so looks into the file.
+ *     that finds it so, or finds a rollback journal, looks into the file.
  *  2. A file in the folder that is not listed is looked into and listed; so a lost
  *     catalogue is made again.
  *  3. A listed partition without a file is taken off the list.
@@ -30,6 +30,8 @@ struct opening {
     uint32_t nnames, cap_names;
     struct str *contents;                          /* names with a content file */
     uint32_t ncontents, cap_contents;
+    struct str *journals;                          /* names whose main file was being written under one */
+    uint32_t njournals, cap_journals;
     struct catalog_part *changed;
     uint32_t nchanged, cap_changed;
     struct fault *fault;
@@ -55,12 +57,15 @@ static enum err remove_file(struct part_set *s, const char *name, struct fault *
 
 static enum err note_file(struct opening *o, struct str name)
 {
-    static const struct str db = { ".db", 3 }, content = { ".content.db", 11 };
+    static const struct str db = { ".db", 3 }, content = { ".content.db", 11 }, journal = { ".db-journal", 11 };
     if (str_ends(name, S(".gone")))
         return remove_file(o->set, arena_cstr(o->mem, name), o->fault);
     if (str_ends(name, content))
         *arena_push(o->mem, o->contents, o->ncontents, o->cap_contents) =
             arena_str(o->mem, str_sub(name, 0, name.n - content.n));
+    else if (str_ends(name, journal))
+        *arena_push(o->mem, o->journals, o->njournals, o->cap_journals) =
+            arena_str(o->mem, str_sub(name, 0, name.n - journal.n));
     else if (str_ends(name, db) && name.n - db.n < CATALOG_NAME_MAX)
         *arena_push(o->mem, o->names, o->nnames, o->cap_names) = arena_str(o->mem, str_sub(name, 0, name.n - db.n));
     return OK;
@@ -187,6 +192,14 @@ static bool has_content(const struct opening *o, const char *name)
     return false;
 }
 
+static bool has_journal(const struct opening *o, const char *name)
+{
+    for (uint32_t i = 0; i < o->njournals; i++)
+        if (str_eq(o->journals[i], str_c(name)))
+            return true;
+    return false;
+}
+
 /* p: as it is listed, or NULL. */
 static enum err look_into(struct opening *o, const char *name, struct part *p)
 {
@@ -227,7 +240,7 @@ static enum err look_into_files(struct opening *o)
     enum err e = OK;
     for (uint32_t i = 0; i < s->nparts && !e;) {
         struct part *p = s->parts[i];
-        if (p->writing)
+        if (p->writing || has_journal(o, p->name))
             e = look_into(o, arena_cstr(o->mem, str_c(p->name)), p);
         i += i < s->nparts && s->parts[i] == p;    /* it may be gone from the list */
     }

@@ -213,6 +213,23 @@ static void test_carry(void **state)
     assert_memory_equal(&got[0], &c[0], sizeof got[0]);
     assert_memory_equal(&got[1], &c[1], sizeof got[1]);
     part_view_unref(v);
+
+    /* A closed partition stays closed; one that is gone says so. */
+    b.now = BED_DAY(9);
+    b.mono += 3601 * NS_PER_S;
+    must(part_tick(b.set, &f), &f);
+    assert_true(b.set->parts[0]->closed);
+    must(part_carry_put(b.set, BED_DAY(0), &c[2], 1, &f), &f);
+    assert_true(b.set->parts[0]->closed && !b.set->parts[0]->writing);
+    assert_false(bed_exists(&b, DAY0 "-wal"));
+    v = part_view_get(b.set);
+    got[2] = (struct part_carry){ .series = c[2].series };
+    must(part_carry_get(&v->at[0], got, 3, found, &f), &f);
+    assert_true(found[0] && found[1] && found[2]);
+    assert_memory_equal(&got[2], &c[2], sizeof got[2]);
+    part_view_unref(v);
+    must(part_drop(b.set, BED_DAY(0), &f), &f);
+    assert_int_equal(part_carry_put(b.set, BED_DAY(0), c, 1, &f), E_NOTFOUND);
     bed_done(&b);
 }
 
