@@ -48,7 +48,8 @@ struct moved_id {
     int64_t recv_ns;
 };
 MUST enum err catalog_moved_has(struct catalog *c, struct id128 id, bool *ret, struct fault *f);
-MUST enum err catalog_moved_put(struct catalog *c, const struct moved_id *m, size_t n, struct fault *f);      /* known ids stay as they are */
+/* Ids that are known stay as they are. */
+MUST enum err catalog_moved_put(struct catalog *c, const struct moved_id *m, size_t n, struct fault *f);
 MUST enum err catalog_moved_prune(struct catalog *c, int64_t before_recv_ns, struct fault *f);
 
 /* Settings. E_NOTFOUND if there is none; an empty value removes. */

@@ -160,28 +160,28 @@ bool iso_ms_parse(struct str s, int64_t *ret_ms)
         if (mask[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != mask[i])
             return false;
     const char *p = s.p;
-    int64_t days = days_of(digits_in(p, 4), digits_in(p + 5, 2), digits_in(p + 8, 2));
-    int64_t ms = days * MS_PER_DAY + digits_in(p + 11, 2) * 3600000 + digits_in(p + 14, 2) * 60000 +
-                 digits_in(p + 17, 2) * 1000 + digits_in(p + 20, 3);
-    if (!iso_ms_fits(ms))
+    int64_t y = digits_in(p, 4), m = digits_in(p + 5, 2), d = digits_in(p + 8, 2), days = days_of(y, m, d);
+    int64_t hour = digits_in(p + 11, 2), min = digits_in(p + 14, 2), sec = digits_in(p + 17, 2);
+    int64_t real_y, real_m, real_d;
+    civil(days, &real_y, &real_m, &real_d);        /* "02-30" and "24:00" are other moments' texts */
+    if (real_y != y || real_m != m || real_d != d || hour > 23 || min > 59 || sec > 59)
         return false;
-    char again[ISO_MS_LEN];                        /* "02-30" and "24:00" are other moments' texts */
-    iso_ms_format(again, ms);
-    if (memcmp(again, p, ISO_MS_LEN) != 0)
-        return false;
-    *ret_ms = ms;
+    *ret_ms = days * MS_PER_DAY + hour * 3600000 + min * 60000 + sec * 1000 + digits_in(p + 20, 3);
     return true;
 }
 
 /* --- lists of texts ------------------------------------------------------------------ */
 
+/* "+1", "007" and "-0" are not how we write it. */
 bool plain_int(struct str s, int64_t *ret)
 {
-    if (s.n == 0 || s.n > INT_LEN_MAX || !str_to_i64(s, ret))
+    if (s.n == 0 || s.n > INT_LEN_MAX)
         return false;
-    char again[24];
-    size_t n = num_fmt_i64(again, *ret);
-    return str_eq((struct str){ again, n }, s);    /* "+1" and "007" are not how we write it */
+    size_t first = s.p[0] == '-';
+    bool zero = s.n == 1 && s.p[0] == '0';
+    if (!zero && (first == s.n || s.p[first] < '1' || s.p[first] > '9'))
+        return false;
+    return str_to_i64(s, ret);
 }
 
 static bool is_hex_like(struct str s, struct str first)
