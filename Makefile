@@ -32,7 +32,6 @@ fuzz:
 	@BUILD="$(BUILD)" scripts/fuzz
 
 bench: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
 	@meson test -C $(BUILD) --benchmark --verbose
 
 install: all

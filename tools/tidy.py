@@ -137,7 +137,7 @@ class Tidy:
 
     def unbuilt(self):
         builds = ' '.join(self.read(f) for f in self.files if f.endswith('meson.build'))
-        for path in self.c_files('src/', 'tests/', 'fuzz/', endings=('.c', '.cc')):
+        for path in self.c_files('src/', 'tests/', 'fuzz/', 'bench/', endings=('.c', '.cc')):
             if not re.search(r'[\'/]%s\b' % re.escape(os.path.basename(path)), builds):
                 self.say('unbuilt', path, 1, 'is in no meson.build')
 
