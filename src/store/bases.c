@@ -28,17 +28,21 @@ struct sum {
     double value, lost;                            /* Neumaier; lost is what value rounded away */
     int64_t nano;                                  /* money */
     double greatest;                               /* cumulative */
-    int64_t last_ns;                               /* newest row; 0: none */
+    int64_t first_ns, last_ns;                     /* oldest and newest row; 0: none */
 };
 
-/* One stream that is asked for. */
+/* One stream that is asked for; or all cumulative streams of a label set, whose streams
+ * are found while reading and become wants of their own. */
 struct want {
     struct id128 id;                               /* of labels, temporality and start */
     struct base_key *key;
     struct sum own, tail;
-    int64_t first_ns;                              /* oldest row counted so far; 0: none */
     bool open;                                     /* still looking further back */
+    bool group;                                    /* BASE_ALL_STREAMS */
+    uint32_t of;                                   /* a stream of this group; NO_GROUP */
 };
+
+#define NO_GROUP UINT32_MAX
 
 struct point {
     uint32_t want;
@@ -52,10 +56,12 @@ struct job {
     uint32_t nm;
     const struct str *names;
     struct want *wants;
-    size_t n;
+    uint32_t n, cap;
     bool money;
+    bool groups;                                   /* some want is of all streams */
     bool in_tail;                                  /* counting what came before the partition */
-    int64_t at_ns, heads_min_ns;                   /* the moment; the oldest row in the head */
+    int64_t at_ns, from_ns;                        /* the moment; where what came before ends */
+    int64_t heads_min_ns;                          /* the oldest row in the head */
     struct map index;                              /* id -> want */
     struct part_view *view;
     struct arena mem;
@@ -106,18 +112,47 @@ static struct id128 **block_hashes(const struct block *b, struct arena *mem)
     return hashes;
 }
 
-static struct id128 row_id(const struct block *b, struct id128 **hashes, uint32_t row)
+static struct id128 row_labels(const struct block *b, struct id128 **hashes, uint32_t row)
 {
     struct id128 sum = { 0 };
     for (uint32_t c = 0; c < b->ncols; c++)
         if (hashes[c] && b->cols[c].code[row])
             id_add(&sum, hashes[c][b->cols[c].code[row]]);
-    return stream_id(sum, (enum temporality)b->temporality[row], b->start_ns[row]);
+    return sum;
 }
 
 static uint32_t want_of(const struct job *j, struct id128 id)
 {
     return map_get(&j->index, (struct str){ (const char *)&id, sizeof id });
+}
+
+static uint32_t want_add(struct job *j, struct id128 id, struct base_key *key, uint32_t of)
+{
+    struct want w = {
+        .id = id,
+        .key = key,
+        .open = true,
+        .group = key->temporality == TEMPORALITY_CUMULATIVE && key->start_ns == BASE_ALL_STREAMS,
+        .of = of,
+    };
+    struct id128 *kept = arena_new(&j->mem, struct id128, 1);
+    *kept = id;
+    *arena_push(&j->mem, j->wants, j->n, j->cap) = w;
+    map_put(&j->index, (struct str){ (const char *)kept, sizeof *kept }, j->n - 1);
+    return j->n - 1;
+}
+
+/* The want of one stream of a group, made when its first row is met. */
+static uint32_t want_in_group(struct job *j, uint32_t group, struct id128 stream, int64_t start_ns)
+{
+    struct id128 id = { stream.hi ^ UINT64_C(0x9e3779b97f4a7c15), stream.lo };
+    uint32_t at = want_of(j, id);
+    if (at != MAP_NONE)
+        return at;
+    struct base_key *key = arena_new(&j->mem, struct base_key, 1);
+    *key = *j->wants[group].key;
+    key->start_ns = start_ns;
+    return want_add(j, id, key, group);
 }
 
 /* ---- adding up ------------------------------------------------------------- */
@@ -141,7 +176,7 @@ static void add_value(const struct job *j, struct want *w, double v, int64_t tim
         x->value = t;
     }
     x->last_ns = MAX(x->last_ns, time_ns);
-    w->first_ns = time_ns;
+    x->first_ns = time_ns;
 }
 
 static double sum_total(const struct job *j, const struct want *w, const struct sum *x)
@@ -151,19 +186,36 @@ static double sum_total(const struct job *j, const struct want *w, const struct 
     return j->money ? (double)x->nano / NANO : x->value + x->lost;
 }
 
+/* Does what came before count for this moment, or did the series pause too long? */
+static bool tail_counts(const struct job *j, const struct want *w)
+{
+    return w->tail.last_ns && (w->own.first_ns ? w->own.first_ns : j->at_ns) - w->tail.last_ns < LOOKBACK_NS;
+}
+
 static double total(const struct job *j, const struct want *w)
 {
+    if (!tail_counts(j, w))
+        return sum_total(j, w, &w->own);
     if (is_cumulative(w))
-        return !w->own.last_ns ? w->tail.greatest : !w->tail.last_ns ? w->own.greatest : MAX(w->own.greatest, w->tail.greatest);
+        return w->own.last_ns ? MAX(w->own.greatest, w->tail.greatest) : w->tail.greatest;
     if (j->money)
         return (double)(w->own.nano + w->tail.nano) / NANO;
     return sum_total(j, w, &w->own) + sum_total(j, w, &w->tail);
 }
 
-/* How far back the newest thing still to be found may lie. */
+/* How far back the newest thing still to be found may lie. What came before is judged
+ * from where it ends, not from the moment, so that it is the same for every moment of
+ * the partition. */
+static int64_t reference(const struct job *j, const struct want *w)
+{
+    if (j->in_tail)
+        return w->tail.first_ns ? w->tail.first_ns : j->from_ns;
+    return w->own.first_ns ? w->own.first_ns : j->at_ns;
+}
+
 static bool too_far(const struct job *j, const struct want *w, int64_t time_ns)
 {
-    return (w->first_ns ? w->first_ns : j->at_ns) - time_ns >= LOOKBACK_NS;
+    return reference(j, w) - time_ns >= LOOKBACK_NS;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -204,8 +256,19 @@ static void collect(struct job *j, const struct block *b, struct arena *mem, str
         uint32_t row = b->sel[i], w;
         if (b->temporality[row] == TEMPORALITY_NONE)
             continue;
-        w = want_of(j, row_id(b, hashes, row));
+        struct id128 labels = row_labels(b, hashes, row);
+        enum temporality t = (enum temporality)b->temporality[row];
+        struct id128 id = stream_id(labels, t, b->start_ns[row]);
+        w = want_of(j, id);
         if (w != MAP_NONE && j->wants[w].open)
+            *arena_push(mem, out->at, out->n, out->cap) = (struct point){ w, b->time_ns[row], b->value[row] };
+        if (t != TEMPORALITY_CUMULATIVE || !j->groups)
+            continue;
+        w = want_of(j, stream_id(labels, t, BASE_ALL_STREAMS));
+        if (w == MAP_NONE || !j->wants[w].open)
+            continue;
+        w = want_in_group(j, w, id, b->start_ns[row]);
+        if (j->wants[w].open)
             *arena_push(mem, out->at, out->n, out->cap) = (struct point){ w, b->time_ns[row], b->value[row] };
     }
     arena_done(&scratch);
@@ -239,12 +302,12 @@ static enum err read_rows(struct job *j, int64_t from_ns, int64_t to_ns, struct 
 static int64_t horizon(const struct job *j)
 {
     int64_t oldest = INT64_MAX;
-    for (size_t i = 0; i < j->n; i++) {
+    for (uint32_t i = 0; i < j->n; i++) {
         const struct want *w = &j->wants[i];
         if (!w->open)
             continue;
-        int64_t edge = (w->first_ns ? w->first_ns : j->at_ns) - LOOKBACK_NS;
-        if (is_cumulative(w) && w->key->start_ns)
+        int64_t edge = reference(j, w) - LOOKBACK_NS;
+        if (is_cumulative(w) && w->key->start_ns && !w->group)
             edge = MAX(edge, w->key->start_ns);
         oldest = MIN(oldest, edge);
     }
@@ -276,34 +339,55 @@ static struct carry_job *cache_slot(struct store *s, struct id128 series, int64_
     return &s->carry_cache[(series.lo ^ (uint64_t)from_ns) % CARRY_CACHE];
 }
 
+/* Of a group only "nothing before" is kept: its streams may go on in the partition. */
+static void use_group_carry(struct job *j, uint32_t group, const struct part_carry *c)
+{
+    if (c->last_ns)
+        return;
+    j->wants[group].open = false;
+    for (uint32_t i = 0; i < j->n; i++)
+        if (j->wants[i].of == group)
+            j->wants[i].open = false;
+}
+
+static void use_found(struct job *j, uint32_t i, const struct part_carry *c)
+{
+    if (j->wants[i].group)
+        use_group_carry(j, i, c);
+    else
+        use_carry(j, &j->wants[i], c);
+}
+
 /* Carries of the open streams for the moment from_ns: from memory, else rows of item k
  * (NULL: there is no such partition yet). Those found are done. */
 static enum err take_carries(struct job *j, const struct part_item *it, int64_t from_ns, uint64_t stamp)
 {
     if (j->heads_min_ns < from_ns)
         return OK;                                 /* the head has rows that no carry knows of */
-    struct arena mem = j->mem;
+    struct arena mem;
+    arena_init(&mem, 16 << 20);
     struct part_carry *c = arena_new(&mem, struct part_carry, j->n + 1);
     bool *found = arena_new(&mem, bool, j->n + 1);
     uint32_t *which = arena_new(&mem, uint32_t, j->n + 1);
     size_t n = 0;
-    for (size_t i = 0; i < j->n; i++) {
-        struct want *w = &j->wants[i];
-        if (!w->open)
+    for (uint32_t i = 0; i < j->n; i++) {
+        const struct want *w = &j->wants[i];
+        if (!w->open || w->of != NO_GROUP)
             continue;
         GUARD(&j->s->lock);
         const struct carry_job *slot = cache_slot(j->s, w->id, from_ns);
         if (slot->from_ns == from_ns && id128_eq(slot->carry.series, w->id) && slot->carry.earlier_generation == stamp) {
-            use_carry(j, w, &slot->carry);
+            use_found(j, i, &slot->carry);
             continue;
         }
-        which[n] = (uint32_t)i;
+        which[n] = i;
         c[n++].series = w->id;
     }
     enum err e = n && it ? part_carry_get(it, c, n, found, j->f) : OK;
     for (size_t i = 0; i < n && !e; i++)
         if (found[i] && c[i].earlier_generation == stamp)
-            use_carry(j, &j->wants[which[i]], &c[i]);
+            use_found(j, which[i], &c[i]);
+    arena_done(&mem);
     return e;
 }
 
@@ -346,7 +430,7 @@ static enum err chunk_may_help(struct job *j, const struct part_item *it, const 
     struct str filter;
     *ret = false;
     enum err e = part_filter(it, c, &mem, &filter, j->f);
-    for (size_t i = 0; i < j->n && !e && !*ret; i++) {
+    for (uint32_t i = 0; i < j->n && !e && !*ret; i++) {
         if (!j->wants[i].open)
             continue;
         struct str session = session_of(j, &j->wants[i]);
@@ -374,30 +458,38 @@ static enum err partition_may_help(struct job *j, const struct part_item *it, bo
     return e;
 }
 
-/* Partitions k - 1, k - 2, ... for streams that are still open. */
+static enum err read_stretch(struct job *j, int64_t from_ns, int64_t to_ns)
+{
+    struct arena mem;
+    struct points points = { 0 };
+    arena_init(&mem, SCAN_ARENA_BYTES);
+    enum err e = read_rows(j, from_ns, to_ns, &mem, &points);
+    if (!e)
+        add_points(j, points.at, points.n);
+    arena_done(&mem);
+    return e;
+}
+
+/* Partitions k - 1, k - 2, ... for streams that are still open, and what the head holds
+ * of times between and before them. */
 static enum err walk_back(struct job *j, uint32_t k)
 {
+    int64_t later_ns = j->from_ns;
     for (; k > 0; k--) {
         const struct part_item *it = &j->view->at[k - 1];
         bool helps;
         if (it->to_ns <= horizon(j))
-            return OK;
+            break;
         enum err e = partition_may_help(j, it, &helps);
+        if (!e && (helps || j->heads_min_ns < later_ns))
+            e = read_stretch(j, helps ? it->from_ns : it->to_ns, later_ns);
+        if (!e)
+            e = take_carries(j, it, it->from_ns, stamp_before(j->view, k - 1));
         if (e)
             return e;
-        if (helps) {
-            struct arena mem = j->mem;
-            struct points points = { 0 };
-            e = read_rows(j, it->from_ns, it->to_ns, &mem, &points);
-            if (e)
-                return e;
-            add_points(j, points.at, points.n);
-        }
-        e = take_carries(j, it, it->from_ns, stamp_before(j->view, k - 1));
-        if (e)
-            return e;
+        later_ns = it->from_ns;
     }
-    return OK;
+    return j->heads_min_ns < later_ns && horizon(j) < later_ns ? read_stretch(j, INT64_MIN, later_ns) : OK;
 }
 
 static uint32_t item_index(const struct part_view *v, int64_t at_ns)
@@ -408,36 +500,45 @@ static uint32_t item_index(const struct part_view *v, int64_t at_ns)
     return k;                                      /* the first one that does not end before the moment */
 }
 
-/* A carry holds for every moment of its partition only if looking back was not cut short
- * by where this moment lies: no row before the moment, and none before the partition,
- * may mean that another moment, with rows between, would see further. */
-static bool may_keep(const struct want *w)
+/* A cumulative stream of unknown start is settled by its newest value, and one that
+ * began inside the partition has nothing before it. */
+static bool is_settled(const struct job *j, const struct want *w)
 {
-    return w->tail.last_ns || w->own.last_ns;
+    if (w->group || !is_cumulative(w))
+        return false;
+    return w->key->start_ns ? w->key->start_ns >= j->from_ns : w->own.last_ns != 0;
+}
+
+static bool group_is_empty(const struct job *j, uint32_t group)
+{
+    for (uint32_t i = 0; i < j->n; i++)
+        if (j->wants[i].of == group && j->wants[i].tail.last_ns)
+            return false;
+    return true;
 }
 
 static enum err find_all(struct job *j)
 {
     uint32_t k = item_index(j->view, j->at_ns);
     const struct part_item *own = k < j->view->n && j->view->at[k].from_ns <= j->at_ns ? &j->view->at[k] : NULL;
-    int64_t from_ns = own ? own->from_ns : k ? j->view->at[k - 1].to_ns : INT64_MIN;
-    struct points points = { 0 };
-    enum err e = read_rows(j, from_ns, j->at_ns + 1, &j->mem, &points);
-    if (e)
+    j->from_ns = own ? own->from_ns : k ? j->view->at[k - 1].to_ns : INT64_MIN;
+    enum err e = read_stretch(j, j->from_ns, j->at_ns + 1);
+    if (e || j->from_ns == INT64_MIN)
         return e;
-    add_points(j, points.at, points.n);
     uint64_t stamp = stamp_before(j->view, k);
+    uint32_t asked = j->n;
     j->in_tail = true;
-    e = k ? take_carries(j, own, from_ns, stamp) : OK;
-    if (e)
-        return e;
-    bool *walked = arena_new(&j->mem, bool, j->n + 1);
-    for (size_t i = 0; i < j->n; i++)
-        walked[i] = j->wants[i].open;
-    e = walk_back(j, k);
-    for (size_t i = 0; i < j->n && !e && k && j->heads_min_ns >= from_ns; i++)
-        if (walked[i] && may_keep(&j->wants[i]))
-            keep_carry(j, &j->view->at[k - 1], own, from_ns, stamp, &j->wants[i]);
+    for (uint32_t i = 0; i < j->n; i++)            /* the own part decides nothing about what came before */
+        j->wants[i].open = !is_settled(j, &j->wants[i]);
+    e = take_carries(j, own, j->from_ns, stamp);
+    bool *walked = arena_new(&j->mem, bool, asked + 1);
+    for (uint32_t i = 0; i < asked; i++)
+        walked[i] = j->wants[i].open && j->wants[i].of == NO_GROUP;
+    if (!e)
+        e = walk_back(j, k);
+    for (uint32_t i = 0; i < asked && !e && k && j->heads_min_ns >= j->from_ns; i++)
+        if (walked[i] && (!j->wants[i].group || group_is_empty(j, i)))
+            keep_carry(j, &j->view->at[k - 1], own, j->from_ns, stamp, &j->wants[i]);
     return e;
 }
 
@@ -449,6 +550,20 @@ static bool asks_for_money(const struct base_key *k, const struct str *names)
         if (str_eq(names[k->labels[i].col], S("__name__")))
             return metric_is_money(k->labels[i].v.s);
     return false;
+}
+
+/* Streams of a group come after it and add to its answer. */
+static void answer(const struct job *j, const struct want *w)
+{
+    struct base_key *k = w->of == NO_GROUP ? w->key : j->wants[w->of].key;
+    int64_t last = MAX(w->own.last_ns, tail_counts(j, w) ? w->tail.last_ns : 0);
+    if (w->of == NO_GROUP)
+        *k = (struct base_key){ k->labels, k->nlabels, k->start_ns, k->temporality, 0, false, 0 };
+    if (!last)
+        return;
+    k->base += total(j, w);
+    k->known = true;
+    k->last_ns = MAX(k->last_ns, last);
 }
 
 static void take_view(struct job *j)
@@ -467,22 +582,16 @@ static enum err ask(struct store *s, const struct matcher *m, uint32_t nm, int64
 {
     struct job j = { .s = s, .m = m, .nm = nm, .names = names, .money = money, .at_ns = at_ns, .f = f };
     arena_init(&j.mem, SCAN_ARENA_BYTES);
-    j.wants = arena_new(&j.mem, struct want, nkeys + 1);
     for (size_t i = 0; i < nkeys; i++) {
         if (asks_for_money(&keys[i], names) != money)
             continue;
-        struct want *w = &j.wants[j.n];
-        *w = (struct want){ .id = key_id(&keys[i], names), .key = &keys[i], .open = true };
-        map_put(&j.index, (struct str){ (const char *)&w->id, sizeof w->id }, (uint32_t)j.n++);
+        uint32_t at = want_add(&j, key_id(&keys[i], names), &keys[i], NO_GROUP);
+        j.groups = j.groups || j.wants[at].group;
     }
     take_view(&j);
     enum err e = j.n ? find_all(&j) : OK;
-    for (size_t i = 0; i < j.n && !e; i++) {
-        const struct want *w = &j.wants[i];
-        w->key->last_ns = MAX(w->own.last_ns, w->tail.last_ns);
-        w->key->known = w->key->last_ns != 0;
-        w->key->base = w->key->known ? total(&j, w) : 0;
-    }
+    for (uint32_t i = 0; i < j.n && !e; i++)
+        answer(&j, &j.wants[i]);
     part_view_unref(j.view);
     map_done(&j.index);
     arena_done(&j.mem);
