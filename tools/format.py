@@ -14,7 +14,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from ctext import blank
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+STYLE = os.path.join(ROOT, '.clang-format')
 FOLDERS = ('src', 'tests', 'fuzz', 'bench')
 ENDINGS = ('.c', '.h', '.cc')
 
@@ -46,12 +49,16 @@ def indentation(have, want):
 
     def indent(line):
         return len(line) - len(line.lstrip())
+    code, depth, open_at = blank('\n'.join(have)).split('\n'), 0, []
+    for line in code:                              # parentheses that are open where each line begins
+        open_at.append(depth)
+        depth += line.count('(') - line.count(')')
     match = difflib.SequenceMatcher(None, text(have), text(want), autojunk=False)
     for a, b, n in match.get_matching_blocks():
-        # A first line may hang on one that is broken elsewhere; a comment may stand anywhere.
+        # What hangs on an earlier line may be aligned as one likes; a comment may stand anywhere.
         for i in range(1, n):
             line, prior = have[a + i], have[a + i - 1]
-            hanging = not re.search(r'[;{}:]\s*(/\*.*\*/)?$', prior) and prior.strip()
+            hanging = open_at[a + i] > 0 or (prior.strip() and not re.search(r'[;{}:]\s*(/\*.*\*/)?$', prior))
             if line.strip() and not hanging and not line.lstrip().startswith(('/*', '*', '//', '#')) and \
                     indent(line) != indent(want[b + i]):
                 yield a + i + 1, 'indented by %d, not by %d' % (indent(line), indent(want[b + i]))
@@ -60,7 +67,7 @@ def indentation(have, want):
 def check(path):
     full = os.path.join(ROOT, path)
     have = open(full, encoding='utf-8').read()
-    want = subprocess.run(['clang-format', '--style=file', full], cwd=ROOT, capture_output=True, text=True,
+    want = subprocess.run(['clang-format', '--style=file:' + STYLE, full], capture_output=True, text=True,
                           check=True).stdout
     found = []
     if '\t' in re.sub(r'"(\\.|[^"\\])*"', '', have):

@@ -2,6 +2,7 @@
 """The checkers themselves: each row is a small tree with one thing wrong, and what
 the checker has to say about it. The tree without that thing has to pass."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,39 @@ ROWS = [
     ('tidy', {'tools/tidy-allow.txt': 'banned src/api/a.c -- because\n'}, 'is no longer needed'),
 ]
 
+# One file each, and what the layout check says about it.
+LAYOUT = [
+    ('int a = 1;\n', None),
+    ('int a=1;\n', 'not "a=1;" but "a = 1;"'),
+    ('int a = 1; \n', 'blanks at the end'),
+    ('int a = 1;', 'has to end with one newline'),
+    ('int a = 1;\n\n', 'has to end with one newline'),
+    ('\tint a = 1;\n', 'a tab'),
+    ('const char *p = "\\t \t";\n', None),
+    ('void f(void)\n{\n  g();\n}\n', ''),
+    ('void f(void)\n{\n    if(a)\n        g();\n}\n', 'not "if(a)" but "if (a)"'),
+    ('void f(void)\n{\n    g();\n      h();\n    i();\n}\n', ':4: indented by 6, not by 4'),
+    ('void f(void)\n{\n    int a   = 1; /* aligned */\n    int abc = 1;      /* as one likes */\n}\n', None),
+    ('void f(void)\n{\n    g(a,\n        b,\n            c);\n}\n', None),
+    ('static const int rows[] = { 1,\n    2, 3,\n    4 };\n', None),
+    ('size_t n = (n) * 2 + sizeof(x) * k;\n', None),
+]
+
+
+def layout():
+    """Failures of the rows above."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'x.c')
+        for text, want in LAYOUT:
+            with open(path, 'w') as f:
+                f.write(text)
+            p = subprocess.run([sys.executable, os.path.join(ROOT, 'tools/format.py'), path], capture_output=True, text=True)
+            if p.returncode != (want is not None) or (want or '') not in p.stdout:
+                failed += 1
+                print('FAIL layout of %r: wanted %s, got %d:\n%s' % (text, want, p.returncode, p.stdout + p.stderr))
+    return failed
+
 
 def run(tool, changes):
     with tempfile.TemporaryDirectory() as root:
@@ -95,7 +129,13 @@ def main():
         if code != (want is not None) or (want and want not in out):
             failed += 1
             print('FAIL %s with %s: wanted %s, got %d:\n%s' % (tool, list(changes), want, code, out))
-    print('%d passed, %d failed' % (len(ROWS) - failed, failed))
+    rows = len(ROWS)
+    if shutil.which('clang-format'):
+        failed += layout()
+        rows += len(LAYOUT)
+    else:
+        print('SKIP layout: clang-format is not installed')
+    print('%d passed, %d failed' % (rows - failed, failed))
     return failed > 0
 
 
