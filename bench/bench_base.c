@@ -34,7 +34,8 @@ static void make_text(void)
             jw_kv_str(&w, S("key"), S("attribute.with.a.name"));
             jw_key(&w, S("value"));
             jw_obj(&w);
-            jw_kv_str(&w, S("stringValue"), a % 7 ? S("6f1c7f0e-54a2-4a55-93f7-2f6e1a6f3c11") : S("line one\nline two"));
+            jw_kv_str(&w, S("stringValue"),
+                      a % 7 ? S("6f1c7f0e-54a2-4a55-93f7-2f6e1a6f3c11") : S("line one\nline two"));
             jw_obj_end(&w);
             jw_obj_end(&w);
         }

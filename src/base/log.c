@@ -81,7 +81,8 @@ static void PRINTF(3, 0) write_line(enum log_level level, uint64_t left_out, con
         if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
             line[i] = ' ';
     if (left_out)
-        n += (size_t)snprintf(line + n, sizeof(line) - n, " (%llu more like this left out)", (unsigned long long)left_out);
+        n += (size_t)snprintf(line + n, sizeof(line) - n, " (%llu more like this left out)",
+                              (unsigned long long)left_out);
     line[n++] = '\n';
     CHECK(n <= sizeof(line));
     emit(line, n);

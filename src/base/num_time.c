@@ -87,8 +87,14 @@ static size_t take_fraction(struct str *s, int64_t *ret, double *ret_scale)
 static bool take_go_part(struct str *s, int64_t *ret_ns)
 {
     static const struct unit units[] = {
-        { S("ns"), 1 },           { S("us"), NS_PER_US },       { S("\xc2\xb5s"), NS_PER_US }, { S("\xce\xbcs"), NS_PER_US },
-        { S("ms"), NS_PER_MS },   { S("s"), NS_PER_S },         { S("m"), NS_PER_MINUTE },     { S("h"), NS_PER_HOUR },
+        { S("ns"), 1 },
+        { S("us"), NS_PER_US },
+        { S("\xc2\xb5s"), NS_PER_US },             /* both letters that look like a mu */
+        { S("\xce\xbcs"), NS_PER_US },
+        { S("ms"), NS_PER_MS },
+        { S("s"), NS_PER_S },
+        { S("m"), NS_PER_MINUTE },
+        { S("h"), NS_PER_HOUR },
     };
     int64_t whole = 0, fraction;
     double scale;
