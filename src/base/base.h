@@ -61,4 +61,8 @@ NORETURN void check_failed(const char *cond, const char *file, int line);
 MUST NONNULL void *mem_alloc(size_t n);            /* zeroed */
 MUST NONNULL void *mem_resize(void *p, size_t n);  /* new part is not zeroed */
 void mem_free(void *p);
+/* Zeroed pages of their own, given by the system when they are touched and back to it at
+ * once: for large arrays of which often only the beginning is used. */
+MUST void *mem_pages(size_t n);
+void mem_pages_free(void *p, size_t n);            /* NULL is fine */
 void mem_freep(void *pp);                          /* for CLEANUP: frees *pp */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static void *must(void *p, size_t n)
 {
@@ -33,4 +34,17 @@ void mem_freep(void *pp)
     void **p = pp;
     free(*p);
     *p = NULL;
+}
+
+void *mem_pages(size_t n)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    CHECK(p != MAP_FAILED);
+    return p;
+}
+
+void mem_pages_free(void *p, size_t n)
+{
+    if (p)
+        CHECK(!munmap(p, n));
 }

@@ -168,7 +168,7 @@ static void add_value(const struct job *j, struct want *w, double v, int64_t tim
     if (is_cumulative(w)) {
         x->greatest = x->last_ns ? MAX(x->greatest, v) : v;
         w->open = w->open && w->key->start_ns;     /* start unknown: the newest value is what counts */
-    } else if (j->money) {
+    } else if (j->money && fabs(v) < NANO) {       /* more would not fit, and is no price */
         x->nano += llround(v * NANO);
     } else {
         double t = x->value + v;
@@ -179,11 +179,11 @@ static void add_value(const struct job *j, struct want *w, double v, int64_t tim
     x->first_ns = time_ns;
 }
 
-static double sum_total(const struct job *j, const struct want *w, const struct sum *x)
+static double sum_total(const struct want *w, const struct sum *x)
 {
     if (is_cumulative(w))
         return x->greatest;
-    return j->money ? (double)x->nano / NANO : x->value + x->lost;
+    return (double)x->nano / NANO + (x->value + x->lost);
 }
 
 /* Does what came before count for this moment, or did the series pause too long? */
@@ -195,12 +195,11 @@ static bool tail_counts(const struct job *j, const struct want *w)
 static double total(const struct job *j, const struct want *w)
 {
     if (!tail_counts(j, w))
-        return sum_total(j, w, &w->own);
+        return sum_total(w, &w->own);
     if (is_cumulative(w))
         return w->own.last_ns ? MAX(w->own.greatest, w->tail.greatest) : w->tail.greatest;
-    if (j->money)
-        return (double)(w->own.nano + w->tail.nano) / NANO;
-    return sum_total(j, w, &w->own) + sum_total(j, w, &w->tail);
+    struct sum both = { .value = w->own.value + w->tail.value, .lost = w->own.lost + w->tail.lost, .nano = w->own.nano + w->tail.nano };
+    return sum_total(w, &both);
 }
 
 /* How far back the newest thing still to be found may lie. What came before is judged
@@ -402,7 +401,7 @@ static void keep_carry(struct job *j, const struct part_item *earlier, bool as_r
                    .earlier_from_ns = earlier->from_ns,
                    .earlier_generation = stamp,
                    .last_ns = w->tail.last_ns,
-                   .base = w->tail.last_ns ? sum_total(j, w, &w->tail) : 0 },
+                   .base = w->tail.last_ns ? sum_total(w, &w->tail) : 0 },
     };
     struct store *s = j->s;
     GUARD(&s->lock);

@@ -107,7 +107,15 @@ static enum err write_day(struct job *j, int64_t from_ns, struct fault *f)
     if (!chunks.n)
         return OK;
     struct part_write w = { .mark = j->g->last_seq, .chunks = chunks.at, .nchunks = chunks.n };
-    return part_write(j->s->parts, from_ns, &w, f);
+    enum err e = part_write(j->s->parts, from_ns, &w, f);
+    if (e == E_CORRUPT) {
+        /* What is coming must not wait for ever for a damaged file; it is kept aside. */
+        struct fault q = { 0 };
+        store_report(j->s, "damaged partition", f->msg);
+        if (part_quarantine(j->s->parts, from_ns, &q))
+            store_report(j->s, "damaged partition", q.msg);
+    }
+    return e;
 }
 
 /* Ids of rows that stand at their receive time: after their partitions have them, before

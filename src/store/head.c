@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 
-enum { POOL_PART = 256 << 10, DICT_FIRST = 16, INDEX_FIRST = 32 };
+enum { POOL_PART = 256 << 10, DICT_FIRST = 16, INDEX_FIRST = 32, COLUMN_BYTES = 5 << 10 /* one page of codes, and the rest */ };
 
 struct pool_part {
     struct pool_part *next;
@@ -140,14 +140,14 @@ static uint32_t intern(struct head *h, struct head_col *c, const struct value *v
 static struct head_col *col_new(struct head *h, struct colkey key)
 {
     struct head_col *c = mem_alloc(sizeof *c);
-    *c = (struct head_col){ .key = { key.place, pool_str(h, key.name) }, .code = mem_alloc(h->room * sizeof *c->code) };
+    *c = (struct head_col){ .key = { key.place, pool_str(h, key.name) }, .code = mem_pages(h->room * sizeof *c->code) };
     dict_grow(h, c, 0);
     c->dict[0] = (struct value){ 0 };
     atomic_store_explicit(&c->ndict, 1, memory_order_release);
     return c;
 }
 
-static uint32_t head_col_of(struct head *h, struct colkey key)
+static uint32_t head_col_of(struct head *h, struct colkey key, uint64_t *bytes)
 {
     char small[300];
     char *text = key.name.n < sizeof small ? small : mem_alloc(key.name.n + 1);
@@ -157,6 +157,7 @@ static uint32_t head_col_of(struct head *h, struct colkey key)
     uint32_t at = map_get(&h->by_name, whole);
     if (at == MAP_NONE) {
         struct head_col *c = col_new(h, key);
+        *bytes += COLUMN_BYTES;
         at = h->ncols;
         map_put(&h->by_name, pool_str(h, whole), at);
         pthread_mutex_lock(&h->lock);
@@ -179,15 +180,15 @@ static struct head *head_new(enum table table, uint32_t room)
     struct head *h = mem_alloc(sizeof *h);
     *h = (struct head){ .table = table, .room = room, .time_min = INT64_MAX, .time_max = INT64_MIN };
     pthread_mutex_init(&h->lock, NULL);
-    h->time_ns = mem_alloc(room * sizeof *h->time_ns);
-    h->recv_ns = mem_alloc(room * sizeof *h->recv_ns);
-    h->claimed_ns = mem_alloc(room * sizeof *h->claimed_ns);
-    h->origin = mem_alloc(room * sizeof *h->origin);
-    h->seq = mem_alloc(room * sizeof *h->seq);
+    h->time_ns = mem_pages(room * sizeof *h->time_ns);
+    h->recv_ns = mem_pages(room * sizeof *h->recv_ns);
+    h->claimed_ns = mem_pages(room * sizeof *h->claimed_ns);
+    h->origin = mem_pages(room * sizeof *h->origin);
+    h->seq = mem_pages(room * sizeof *h->seq);
     if (table == TABLE_SAMPLE) {
-        h->start_ns = mem_alloc(room * sizeof *h->start_ns);
-        h->value = mem_alloc(room * sizeof *h->value);
-        h->temporality = mem_alloc(room * sizeof *h->temporality);
+        h->start_ns = mem_pages(room * sizeof *h->start_ns);
+        h->value = mem_pages(room * sizeof *h->value);
+        h->temporality = mem_pages(room * sizeof *h->temporality);
     }
     return h;
 }
@@ -197,7 +198,7 @@ static void head_free(struct head *h)
     if (!h)
         return;
     for (uint32_t i = 0; i < h->ncols; i++) {
-        mem_free(h->cols[i]->code);
+        mem_pages_free(h->cols[i]->code, h->room * sizeof *h->cols[i]->code);
         mem_free(h->cols[i]->dict);
         mem_free(h->cols[i]->index);
         mem_free(h->cols[i]);
@@ -209,10 +210,13 @@ static void head_free(struct head *h)
         h->pool = p->next;
         mem_free(p);
     }
-    void *arrays[] = { h->time_ns, h->recv_ns, h->start_ns, h->claimed_ns, h->value,
-                       h->temporality, h->origin, h->seq, h->cols, h->retired };
-    for (size_t i = 0; i < LEN(arrays); i++)
-        mem_free(arrays[i]);
+    void *words[] = { h->time_ns, h->recv_ns, h->start_ns, h->claimed_ns, h->value, h->seq };
+    for (size_t i = 0; i < LEN(words); i++)
+        mem_pages_free(words[i], h->room * sizeof(int64_t));
+    mem_pages_free(h->temporality, h->room);
+    mem_pages_free(h->origin, h->room);
+    mem_free(h->cols);
+    mem_free(h->retired);
     map_done(&h->by_name);
     pthread_mutex_destroy(&h->lock);
     mem_free(h);
@@ -327,7 +331,7 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
             for (uint32_t c = 0; both[k] && c < both[k]->n; c++)
                 if (!known[both[k]->at[c].col]) {
                     known[both[k]->at[c].col] = true;
-                    cols[both[k]->at[c].col] = head_col_of(h, b->cols[both[k]->at[c].col]);
+                    cols[both[k]->at[c].col] = head_col_of(h, b->cols[both[k]->at[c].col], &bytes);
                 }
         uint32_t at = h->written++;
         if (both[1] && !groups[r->group].done) {

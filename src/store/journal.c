@@ -82,7 +82,10 @@ static enum err write_head(struct journal *j, int fd, const struct segment *s, c
         .durable = j->durable,
     };
     h.sum = segment_sum(&h);
-    if (j->o.ops->pwrite(j->o.ops->arg, fd, &h, sizeof h, 0) != sizeof h)
+    char both[SEGMENT_FRAMES] = { 0 };
+    memcpy(both, &h, sizeof h);
+    memcpy(both + SEGMENT_COPY, &h, sizeof h);
+    if (j->o.ops->pwrite(j->o.ops->arg, fd, both, sizeof both, 0) != sizeof both)
         return io_fault(f, "write", path);
     return OK;
 }
@@ -95,7 +98,7 @@ static enum err segment_begin(struct journal *j, uint64_t need, struct fault *f)
     struct segment *s = mem_alloc(sizeof *s);
     *s = (struct segment){ .number = j->next_number++, .generation = random_generation() };
     segment_path(j, s->number, path);
-    int64_t size = (int64_t)MAX(j->o.segment_bytes, need + sizeof(struct segment_head));
+    int64_t size = (int64_t)MAX(j->o.segment_bytes, need + SEGMENT_FRAMES);
 
     enum err e = OK;
     int fd = ops->open(ops->arg, path, O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -117,7 +120,7 @@ static enum err segment_begin(struct journal *j, uint64_t need, struct fault *f)
     }
     fd_closep(&j->fd);
     j->fd = fd;
-    j->at = sizeof(struct segment_head);
+    j->at = SEGMENT_FRAMES;
     j->size = size;
     segment_append(j, s);
     return OK;

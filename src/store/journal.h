@@ -1,6 +1,6 @@
 /* store/journal.h -- the write-ahead log: what was acknowledged, in the order of arrival.
  *
- *   DATA/log/00000001.seg   header | frame | frame | ... | zeros
+ *   DATA/log/00000001.seg   header | header again | frame | frame | ... | zeros
  *
  *   segment header  magic, version, number, generation (random), first sequence,
  *                   durable-up-to of what came before, checksum
@@ -12,9 +12,9 @@
  *   1. Sequences rise by one from frame to frame; a segment may begin later than its
  *      predecessor ends only because a group failed and its sequences were given up.
  *   2. A segment whose write or sync failed is never written again.
- *   3. A frame is acknowledged only after a sync that covers it; `durable` of every later
- *      frame and segment says so. A bad frame at or below somebody's `durable` is damage;
- *      any other bad frame is a torn tail.
+ *   3. A frame is acknowledged only after a sync that covers it. What cannot be read is set
+ *      aside and reported, and every good frame behind it is replayed; whether a bad one was
+ *      acknowledged is told by `durable` of the later frames and segments.
  *   4. What stood behind a torn tail is cut off before anything is written there, so no
  *      old frame can be taken for the next one.
  *

@@ -26,6 +26,9 @@ struct frame_head {
     uint8_t kind, flags;
     uint8_t reserved[6];
 };
+/* The head stands twice, so that one damaged sector's worth of bits does not take the
+ * segment with it; frames begin behind both. */
+enum { SEGMENT_COPY = 64, SEGMENT_FRAMES = 128 };
 _Static_assert(sizeof(struct segment_head) == 56, "the log's form is fixed");
 _Static_assert(sizeof(struct frame_head) == 56, "the log's form is fixed");
 

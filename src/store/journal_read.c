@@ -1,12 +1,15 @@
 /* store/journal_read.c -- the log read back after a stop or a crash.
  *
- *   segments by number ->  frame good, seq expected      -> each()
- *                          frame bad, later one proves   -> damage: set aside, go on behind it
- *                          frame bad, nothing behind it  -> torn tail: cut, write on from here
+ *   segments by number ->  frame good                    -> each()
+ *                          frame bad, good ones behind   -> set aside, go on behind it
+ *                          frame bad, nothing behind it  -> torn tail: set aside, write on from here
+ *
+ * Good frames behind a bad one are replayed whether or not they were acknowledged: one
+ * that was not comes again from its sender, and counts once.
  *
  * A process that dies while a frame is applied would die at every start. A note in
- * DATA/replaying counts the attempts; from the second on it names each frame before it
- * is applied, and how often a start ended there; a frame that ended two is set aside.
+ * DATA/replaying names each frame before it is applied, and how many starts ended there;
+ * a frame that ended two is set aside.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +25,7 @@
 #include "store/journal_int.h"
 #include "store/limits.h"
 
-enum { SEGMENTS_MAX = 4096, CAREFUL_FROM = 2, DEATHS_MAX = 2 };
+enum { SEGMENTS_MAX = 4096, DEATHS_MAX = 2 };
 
 struct replay {
     struct journal *j;
@@ -30,9 +33,9 @@ struct replay {
     void *arg;
     struct fault *f;
     char note[1200];                               /* DATA/replaying */
-    unsigned attempt;
-    uint64_t killer;                               /* the frame at which the last careful attempt ended; 0: none */
-    unsigned deaths;                               /* how many attempts in a row ended there */
+    int note_fd;
+    uint64_t killer;                               /* the frame at which the last start ended; 0: none */
+    unsigned deaths;                               /* how many starts in a row ended there */
     uint64_t expected;                             /* next sequence */
     struct buf body;
 };
@@ -40,7 +43,8 @@ struct replay {
 /* One file mapped for reading. */
 struct mapped {
     const char *p;
-    size_t n;
+    size_t n;                                      /* of the file */
+    size_t data;                                   /* behind it there are only zeros */
     struct segment_head head;
     char path[1200];
 };
@@ -70,18 +74,14 @@ static enum err set_aside(struct replay *r, uint64_t seq, struct str bytes, cons
     return OK;
 }
 
-static void note_read(struct replay *r)
+static void note_open(struct replay *r)
 {
-    CLEANUP(buf_done) struct buf text = { 0 };
-    struct fault f;
-    snprintf(r->note, sizeof r->note, "%s/replaying", r->j->o.dir);
-    r->attempt = 1;
-    if (file_read(r->note, 256, &text, &f))
-        return;
-    struct str rest = str_trim(buf_view(&text)), attempt = str_cut(&rest, ' '), seq = str_cut(&rest, ' ');
+    char text[64] = { 0 };
     uint64_t n;
-    if (str_to_u64(attempt, &n))
-        r->attempt = (unsigned)MIN(n, (uint64_t)1000) + 1;
+    snprintf(r->note, sizeof r->note, "%s/replaying", r->j->o.dir);
+    r->note_fd = open(r->note, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t got = r->note_fd < 0 ? 0 : pread(r->note_fd, text, sizeof text - 1, 0);
+    struct str rest = str_trim((struct str){ text, got > 0 ? (size_t)got : 0 }), seq = str_cut(&rest, ' ');
     if (str_to_u64(seq, &r->killer) && r->killer)
         r->deaths = str_to_u64(rest, &n) ? (unsigned)MIN(n, (uint64_t)1000) : 1;
 }
@@ -89,11 +89,9 @@ static void note_read(struct replay *r)
 /* Not synced: it must outlive this process, not the machine. */
 static void note_write(const struct replay *r, uint64_t seq)
 {
-    CLEANUP(fd_closep) int fd = open(r->note, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    char text[96];
-    unsigned deaths = seq && seq == r->killer ? r->deaths + 1 : 1;
-    int n = snprintf(text, sizeof text, "%u %llu %u\n", r->attempt, (unsigned long long)seq, deaths);
-    if (fd >= 0 && write(fd, text, (size_t)n) != n)
+    char text[64];
+    int n = snprintf(text, sizeof text, "%020llu %010u\n", (unsigned long long)seq, seq == r->killer ? r->deaths + 1 : 1);
+    if (r->note_fd >= 0 && pwrite(r->note_fd, text, (size_t)n, 0) != n)
         unlink(r->note);
 }
 
@@ -111,12 +109,21 @@ static bool frame_at(const struct mapped *m, size_t at, struct frame_head *ret, 
     return frame_sum(ret, *ret_body, m->head.generation) == ret->sum;
 }
 
-static bool all_zero(const struct mapped *m, size_t at, size_t n)
+/* Where the file's last byte that is not zero may be, without reading what was never
+ * written (most of a segment), where the system can tell. */
+static size_t data_end(int fd, const char *p, size_t n)
 {
-    for (size_t i = at; i < m->n && i < at + n; i++)
-        if (m->p[i])
-            return false;
-    return true;
+    size_t end = n;
+#if defined(SEEK_DATA) && defined(SEEK_HOLE)
+    off_t at = 0, hole = 0;
+    while ((at = lseek(fd, hole, SEEK_DATA)) >= 0 && (hole = lseek(fd, at, SEEK_HOLE)) > at && (size_t)hole < n)
+        end = (size_t)hole;
+    if (at >= 0)
+        end = n;
+#endif
+    while (end && !p[end - 1])
+        end--;
+    return end;
 }
 
 /* The next good frame after a bad one at `at`; SIZE_MAX if there is none. */
@@ -124,7 +131,7 @@ static size_t find_frame(const struct replay *r, const struct mapped *m, size_t 
 {
     struct frame_head h;
     struct str body;
-    for (size_t i = at + 8; i + sizeof h <= m->n; i += 8) {
+    for (size_t i = at + 8; i + sizeof h <= m->n && i < m->data; i += 8) {
         memcpy(&h, m->p + i, sizeof h);
         if (h.seq <= r->expected || h.seq > r->expected + (UINT64_C(1) << 32))
             continue;
@@ -144,11 +151,9 @@ static enum err apply(struct replay *r, const struct frame_head *h, struct str b
             return set_aside(r, h->seq, body, f.msg);
         fr.body = buf_view(&r->body);
     }
-    if (r->attempt >= CAREFUL_FROM) {
-        if (h->seq == r->killer && r->deaths >= DEATHS_MAX)
-            return set_aside(r, h->seq, fr.body, "a request ended the last two starts");
-        note_write(r, h->seq);
-    }
+    if (h->seq == r->killer && r->deaths >= DEATHS_MAX)
+        return set_aside(r, h->seq, fr.body, "a request ended the last two starts");
+    note_write(r, h->seq);
     enum err e = r->each(r->arg, &fr, &f);
     if (e == E_SYNTAX || e == E_LIMIT || e == E_UNSUPPORTED)
         return set_aside(r, h->seq, fr.body, f.msg);
@@ -157,25 +162,31 @@ static enum err apply(struct replay *r, const struct frame_head *h, struct str b
     return e;
 }
 
+/* What stands between the last good frame and the next one, or the end of the data. */
+static enum err set_stretch_aside(struct replay *r, const struct mapped *m, size_t at, size_t next)
+{
+    size_t end = next == SIZE_MAX ? m->data : next;
+    if (end <= at)
+        return OK;
+    return set_aside(r, r->expected, (struct str){ m->p + at, end - at },
+                     next == SIZE_MAX ? "an unfinished write at the end" : "a stretch that cannot be read");
+}
+
 /* Frames of one segment from its head on. *ret_tail is where the next one may be written. */
 static enum err replay_segment(struct replay *r, struct segment *s, const struct mapped *m, size_t *ret_tail)
 {
-    size_t at = sizeof(struct segment_head);
+    size_t at = SEGMENT_FRAMES;
     for (;;) {
         struct frame_head h;
         struct str body;
         *ret_tail = at;
         if (!frame_at(m, at, &h, &body) || h.seq < r->expected) {
-            size_t good = all_zero(m, at, sizeof h) ? SIZE_MAX : find_frame(r, m, at);
-            if (good == SIZE_MAX)
-                return OK;
-            CHECK(frame_at(m, good, &h, &body));
-            if (h.durable < r->expected)
-                return OK;                         /* both belong to a group that was never acknowledged */
-            enum err e = set_aside(r, r->expected, (struct str){ m->p + at, good - at }, "a damaged stretch");
-            if (e)
+            size_t next = find_frame(r, m, at);
+            enum err e = set_stretch_aside(r, m, at, next);
+            if (e || next == SIZE_MAX)
                 return e;
-            at = good;
+            CHECK(frame_at(m, next, &h, &body));
+            at = next;
         }
         enum err e = apply(r, &h, body);
         if (e)
@@ -213,6 +224,12 @@ static enum err list_segments(struct journal *j, uint64_t *numbers, size_t *ret_
     return OK;
 }
 
+static bool head_at(struct mapped *m, size_t at)
+{
+    memcpy(&m->head, m->p + at, sizeof m->head);
+    return m->head.magic == JOURNAL_MAGIC && m->head.sum == segment_sum(&m->head);
+}
+
 /* E_NOTFOUND: no segment head in it, so nothing in it was ever acknowledged. */
 static enum err map_segment(struct journal *j, uint64_t number, struct mapped *m, struct fault *f)
 {
@@ -221,15 +238,15 @@ static enum err map_segment(struct journal *j, uint64_t number, struct mapped *m
     CLEANUP(fd_closep) int fd = open(m->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st))
         return fault_set(f, E_IO, 0, "open %s: %s", m->path, strerror(errno));
-    if ((size_t)st.st_size < sizeof m->head)
+    if ((size_t)st.st_size < SEGMENT_FRAMES)
         return E_NOTFOUND;
     void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
         return fault_set(f, E_IO, 0, "map %s: %s", m->path, strerror(errno));
     m->p = p;
     m->n = (size_t)st.st_size;
-    memcpy(&m->head, m->p, sizeof m->head);
-    if (m->head.magic != JOURNAL_MAGIC || m->head.sum != segment_sum(&m->head))
+    m->data = data_end(fd, m->p, m->n);
+    if (!head_at(m, 0) && !head_at(m, SEGMENT_COPY))
         return E_NOTFOUND;
     if (m->head.version > JOURNAL_VERSION)
         return fault_set(f, E_UNSUPPORTED, 0, "%s is of log version %u, this ccmon knows %u", m->path, m->head.version,
@@ -248,21 +265,38 @@ static void append(struct journal *j, const struct segment *s)
     j->newest = kept;
 }
 
+/* A file without a readable head: its frames cannot be told from noise. */
+static enum err move_aside(struct journal *j, uint64_t number, struct fault *f)
+{
+    char from[1200], dir[1100], to[1200], text[2600];
+    segment_path(j, number, from);
+    snprintf(dir, sizeof dir, "%s/quarantine", j->o.dir);
+    snprintf(to, sizeof to, "%s/%08llu.seg", dir, (unsigned long long)number);
+    enum err e = file_mkdir(dir, f);
+    if (e)
+        return e;
+    if (j->o.ops->rename(j->o.ops->arg, from, to))
+        return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
+    snprintf(text, sizeof text, "log: %s has no readable head and was moved to %s", from, to);
+    journal_report(j, "quarantine", text);
+    return OK;
+}
+
+/* A file that was made and never written. */
+static enum err drop_empty(struct journal *j, const struct segment *s)
+{
+    append(j, s);                                  /* journal_cut() unlinks it */
+    return OK;
+}
+
 static enum err read_one(struct replay *r, uint64_t number, size_t *ret_tail)
 {
     CLEANUP(mapped_done) struct mapped m = { 0 };
     struct segment s = { .number = number };
     enum err e = map_segment(r->j, number, &m, r->f);
     *ret_tail = 0;
-    if (e == E_NOTFOUND) {
-        if (m.p && !all_zero(&m, 0, m.n)) {
-            char text[1300];
-            snprintf(text, sizeof text, "log: %s has no readable head and is left out", m.path);
-            journal_report(r->j, "log head", text);
-        }
-        append(r->j, &s);
-        return OK;
-    }
+    if (e == E_NOTFOUND)
+        return m.data ? move_aside(r->j, number, r->f) : drop_empty(r->j, &s);
     if (e)
         return e;
     s.generation = m.head.generation;
@@ -285,7 +319,7 @@ static enum err reopen_newest(struct journal *j, size_t tail, struct fault *f)
 {
     char path[1200];
     struct stat st;
-    if (!tail || !j->newest->generation)
+    if (!tail || !j->newest || !j->newest->generation)
         return OK;
     segment_path(j, j->newest->number, path);
     int fd = j->o.ops->open(j->o.ops->arg, path, O_RDWR, 0600);
@@ -305,13 +339,11 @@ enum err journal_recover(struct journal *j,
                          enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
                          struct fault *f)
 {
-    struct replay r = { .j = j, .each = each, .arg = arg, .f = f };
+    struct replay r = { .j = j, .each = each, .arg = arg, .f = f, .note_fd = -1 };
     uint64_t *numbers = mem_alloc(SEGMENTS_MAX * sizeof *numbers);
     size_t n = 0, tail = 0;
-    note_read(&r);
+    note_open(&r);
     enum err e = list_segments(j, numbers, &n, f);
-    if (!e && n)
-        note_write(&r, 0);
     for (size_t i = 0; i < n && !e; i++)
         e = read_one(&r, numbers[i], &tail);
     if (!e && n) {
@@ -321,6 +353,7 @@ enum err journal_recover(struct journal *j,
     j->next_seq = MAX(r.expected, UINT64_C(1));
     buf_done(&r.body);
     mem_free(numbers);
+    fd_closep(&r.note_fd);
     if (!e)
         unlink(r.note);
     return e;

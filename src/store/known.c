@@ -24,6 +24,7 @@ void known_begin(struct known_ids *k, struct store *s)
 void known_end(struct known_ids *k)
 {
     chunk_list_unref(k->list);
+    mem_free(k->maybe);
     part_view_unref(k->view);
 }
 
@@ -148,23 +149,67 @@ static bool in_memory(const struct store *s, const struct chunk_ref *c)
     return false;
 }
 
-static bool find_in_chunks(struct known_ids *k, enum table t, const struct row *r, double *ret_value)
+static struct str session_of(const struct batch *b, const struct row *r)
 {
-    const struct part_item *it = item_at(k->view, r->time_ns);
-    if (!it || !it->rows[t] || r->time_ns < it->time_min || r->time_ns > it->time_max)
-        return false;
+    struct str name = b->table == TABLE_SAMPLE ? S("session_id") : S("session.id");
+    for (uint32_t i = 0; i < r->cells.n; i++) {
+        const struct cell *c = &r->cells.at[i];
+        if (c->v.type == V_STR && str_eq(b->cols[c->col].name, name))
+            return c->v.s;
+    }
+    return S("");
+}
+
+/* The chunks that may hold the partition's rows of this time, and the session they are
+ * asked for: rows come by session, so both are mostly those of the row before. */
+static void look_at(struct known_ids *k, const struct part_item *it, struct str session)
+{
+    struct fault f = { 0 };
+    bool same = it == k->item && str_eq(session, k->session);
     if (it != k->item) {
-        struct fault f = { 0 };
         chunk_list_unref(k->list);
         k->list = NULL;
         k->item = it;
         if (part_chunks(it, &k->list, &f))
             store_report(k->s, "identities", f.msg);
     }
+    k->session = session;
+    if (same)
+        return;
+    mem_free(k->maybe);
+    k->maybe = mem_alloc(k->list ? k->list->n + 1 : 1);
+}
+
+/* A chunk whose filter does not know the row's session need not be decoded. */
+static bool may_hold(struct known_ids *k, uint32_t i)
+{
+    if (k->maybe[i])
+        return k->maybe[i] == 2;
+    bool maybe = true;
+    if (k->session.n) {
+        struct arena mem;
+        struct str filter;
+        struct fault f = { 0 };
+        arena_init(&mem, 1 << 20);
+        if (part_filter(k->item, &k->list->at[i], &mem, &filter, &f) || chunk_filter_test(filter, k->session, &maybe, &f))
+            maybe = true;
+        arena_done(&mem);
+    }
+    k->maybe[i] = maybe ? 2 : 1;
+    return maybe;
+}
+
+static bool find_in_chunks(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value)
+{
+    enum table t = b->table;
+    const struct part_item *it = item_at(k->view, r->time_ns);
+    if (!it || !it->rows[t] || r->time_ns < it->time_min || r->time_ns > it->time_max)
+        return false;
+    look_at(k, it, session_of(b, r));
     bool found = false;
     for (uint32_t i = 0; k->list && i < k->list->n; i++) {
         const struct chunk_ref *c = &k->list->at[i];
-        if (c->sum.table != t || r->time_ns < c->t0 || r->time_ns > c->t1 || in_memory(k->s, c))
+        if (c->sum.table != t || r->time_ns < c->t0 || r->time_ns > c->t1 || in_memory(k->s, c) || !may_hold(k, i))
             continue;
         struct chunk_idents *x = cached(k->s, it, c);
         struct ident_slot *slot = x ? ident_find(&x->ids, r->id) : NULL;
@@ -175,7 +220,7 @@ static bool find_in_chunks(struct known_ids *k, enum table t, const struct row *
     return found;
 }
 
-bool known_find(struct known_ids *k, enum table t, const struct row *r, double *ret_value)
+bool known_find(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value)
 {
     if (r->claimed_ns) {
         bool found = false;
@@ -187,5 +232,5 @@ bool known_find(struct known_ids *k, enum table t, const struct row *r, double *
             return true;
         }
     }
-    return find_in_chunks(k, t, r, ret_value);
+    return find_in_chunks(k, b, r, ret_value);
 }

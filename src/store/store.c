@@ -24,6 +24,11 @@ static void on_journal_report(void *arg, const char *cause, const char *text)
     store_report(arg, cause, text);
 }
 
+static void on_part_report(void *arg, const struct fault *f)
+{
+    store_report(arg, "partitions", f->msg);
+}
+
 /* ---- the directory --------------------------------------------------------- */
 
 /* Makes the directory and the ones above it, private. */
@@ -187,7 +192,14 @@ static enum err open_files(struct store *s, struct fault *f)
     e = catalog_open(path, &s->catalog, &fresh, f);
     if (e)
         return e;
-    struct part_opts po = { .dir = s->dir, .catalog = s->catalog, .clock = s->cfg.clock, .ops = s->cfg.ops };
+    struct part_opts po = {
+        .dir = s->dir,
+        .catalog = s->catalog,
+        .clock = s->cfg.clock,
+        .ops = s->cfg.ops,
+        .report = on_part_report,
+        .report_arg = s,
+    };
     e = part_set_open(&po, &s->parts, f);
     if (!e)
         e = store_metas_load(s, f);

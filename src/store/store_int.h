@@ -118,11 +118,13 @@ struct known_ids {
     struct part_view *view;
     const struct part_item *item;                  /* the one looked at last */
     struct chunk_list *list;
+    struct str session;                            /* of the row looked at last */
+    uint8_t *maybe;                                /* per chunk of the list: 0 not asked, 1 cannot hold the session, 2 may */
 };
 void known_begin(struct known_ids *k, struct store *s);
 void known_end(struct known_ids *k);
 /* *ret_value is the stored value where the id is there. */
-bool known_find(struct known_ids *k, enum table t, const struct row *r, double *ret_value);
+bool known_find(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value);
 
 /* flush.c */
 void *store_flusher_main(void *arg);

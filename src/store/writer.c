@@ -118,7 +118,7 @@ static bool is_full(struct store *s)
 {
     return live_rows_max(s->live) >= s->cfg.flush_rows ||
            atomic_load_explicit(&s->live->bytes, memory_order_relaxed) >= s->cfg.flush_bytes ||
-           journal_bytes(s->journal) >= s->cfg.flush_log_bytes;
+           s->live->log_bytes >= s->cfg.flush_log_bytes / 2;   /* one filling, one being written */
 }
 
 /* ---- applying -------------------------------------------------------------- */
@@ -138,11 +138,12 @@ static struct ident_slot *find_in_memory(struct store *s, enum table t, struct i
 }
 
 /* Whether the row is new; its id is remembered then. */
-static bool take_row(struct store *s, struct known_ids *k, enum table t, const struct row *r, struct counts *n)
+static bool take_row(struct store *s, struct known_ids *k, const struct batch *b, const struct row *r, struct counts *n)
 {
+    enum table t = b->table;
     struct ident_slot *slot = find_in_memory(s, t, r->id);
     double value = slot ? slot->value : 0;
-    if (slot || known_find(k, t, r, &value)) {
+    if (slot || known_find(k, b, r, &value)) {
         switch (ident_judge(r, t, value)) {
         case IDENT_DUPLICATE:
             n->duplicates++;
@@ -186,7 +187,7 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, bool replayed)
         if (replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark)
             note_again(s, &b->rows[i], seq, b->recv_ns);
         else
-            keep[i] = take_row(s, &k, b->table, &b->rows[i], &n);
+            keep[i] = take_row(s, &k, b, &b->rows[i], &n);
     }
     known_end(&k);
 
@@ -282,8 +283,11 @@ static void write_group(struct store *s, struct write_req *group)
     seq = journal_next_seq(s->journal) - n;
     for (struct write_req *w = group, *next; w; w = next, seq++) {
         next = w->next;
-        if (!e)
+        if (!e) {
+            uint64_t bytes = w->body.n;
             apply(s, w->batch, seq, false);
+            s->live->log_bytes += bytes;
+        }
         w->done(w, e, e ? &f : NULL);              /* w may be gone now */
     }
     if (e)
@@ -313,7 +317,7 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     struct batch b;
     if (fr->seq <= s->applied)
         return OK;                                 /* all of it is in partitions */
-    arena_init(&mem, 64 << 20);
+    arena_init(&mem, REPLAY_ARENA_BYTES);
     enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
         apply(s, &b, fr->seq, true);
