@@ -57,14 +57,31 @@ static void mapped_done(struct mapped *m)
 
 /* ---- quarantine and the note ----------------------------------------------- */
 
-static enum err set_aside(struct replay *r, uint64_t seq, struct str bytes, const char *why)
+static void aside_path(const struct replay *r, const char *kind, uint64_t seq, char out[1300])
+{
+    snprintf(out, 1300, "%s/quarantine/%s-%llu.bin", r->j->o.dir, kind, (unsigned long long)seq);
+}
+
+/* Was this very frame set aside before? Until the log is cut it is met at every start. */
+static bool is_aside(const struct replay *r, const char *kind, uint64_t seq, struct str bytes)
+{
+    CLEANUP(buf_done) struct buf have = { 0 };
+    char path[1300];
+    struct fault f;
+    aside_path(r, kind, seq, path);
+    return !file_read(path, FRAME_BYTES_MAX, &have, &f) && str_eq(buf_view(&have), bytes);
+}
+
+static enum err set_aside(struct replay *r, const char *kind, uint64_t seq, struct str bytes, const char *why)
 {
     char path[1300], text[1600];
+    if (is_aside(r, kind, seq, bytes))
+        return OK;
     snprintf(path, sizeof path, "%s/quarantine", r->j->o.dir);
     enum err e = file_mkdir(path, r->f);
     if (e)
         return e;
-    snprintf(path, sizeof path, "%s/quarantine/frame-%llu.bin", r->j->o.dir, (unsigned long long)seq);
+    aside_path(r, kind, seq, path);
     e = file_write_atomic(r->j->o.ops, path, bytes, r->f);
     if (e)
         return e;
@@ -148,15 +165,17 @@ static enum err apply(struct replay *r, const struct frame_head *h, struct str b
     if (h->flags & FRAME_ZSTD) {
         buf_done(&r->body);
         if (zip_unzstd(body, h->raw, &r->body, &f))
-            return set_aside(r, h->seq, body, f.msg);
+            return set_aside(r, "frame", h->seq, body, f.msg);
         fr.body = buf_view(&r->body);
     }
     if (h->seq == r->killer && r->deaths >= DEATHS_MAX)
-        return set_aside(r, h->seq, fr.body, "a request ended the last two starts");
+        return set_aside(r, "poison", h->seq, fr.body, "a request ended the last two starts");
+    if (is_aside(r, "poison", h->seq, fr.body))
+        return OK;
     note_write(r, h->seq);
     enum err e = r->each(r->arg, &fr, &f);
     if (e == E_SYNTAX || e == E_LIMIT || e == E_UNSUPPORTED)
-        return set_aside(r, h->seq, fr.body, f.msg);
+        return set_aside(r, "frame", h->seq, fr.body, f.msg);
     if (e && r->f)
         *r->f = f;
     return e;
@@ -168,7 +187,7 @@ static enum err set_stretch_aside(struct replay *r, const struct mapped *m, size
     size_t end = next == SIZE_MAX ? m->data : next;
     if (end <= at)
         return OK;
-    return set_aside(r, r->expected, (struct str){ m->p + at, end - at },
+    return set_aside(r, "stretch", r->expected, (struct str){ m->p + at, end - at },
                      next == SIZE_MAX ? "an unfinished write at the end" : "a stretch that cannot be read");
 }
 

@@ -190,7 +190,7 @@ static const struct {
     const char *says;
 } limits[] = {
     { "rows", many_rows, OTLP_ROWS_MAX, "more than 500000 rows" },
-    { "attributes", many_attrs, OTLP_ATTRS_MAX, "more than 4096 attributes" },
+    { "attributes", many_attrs, OTLP_ATTRS_MAX, "more than 1024 attributes" },
     { "names", many_names, OTLP_COLUMNS_MAX, "more than 10000 different attribute names" },
     { "length of a name", long_name, OTLP_NAME_MAX, "a name of 4097 bytes" },
     { "length of an id", long_id, OTLP_ID_MAX, "a trace or span id of 33 bytes" },
