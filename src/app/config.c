@@ -50,7 +50,8 @@ static const struct key keys[] = {
     { S("ports.otlp-http"), KEY_PORT, PORT(PORT_OTLP_HTTP), "4318", 0, 65535, NULL, false,
       "OTLP over HTTP. For all ports: 0 takes any free one; a port that is set must be had, a default one that is "
       "taken is reported and the rest starts." },
-    { S("ports.otlp-grpc"), KEY_PORT, PORT(PORT_OTLP_GRPC), "4317", 0, 65535, NULL, false, "OTLP over gRPC." },
+    { S("ports.otlp-grpc"), KEY_PORT, PORT(PORT_OTLP_GRPC), "4317", 0, 65535, NULL, false,
+      "OTLP over gRPC; not answered by this version." },
     { S("ports.prometheus"), KEY_PORT, PORT(PORT_PROMETHEUS), "9090", 0, 65535, NULL, false, "Prometheus's HTTP API." },
     { S("ports.loki"), KEY_PORT, PORT(PORT_LOKI), "3100", 0, 65535, NULL, false, "Loki's HTTP API." },
     { S("ports.web"), KEY_PORT, PORT(PORT_WEB), "3001", 0, 65535, NULL, false, "The pages, and every API above." },

@@ -66,6 +66,9 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
 
 enum err app_listen(struct app *a, struct fault *f)
 {
+    if (a->cfg.port_asked[PORT_OTLP_GRPC])
+        log_line(LOG_WARN, "otlp-grpc: this version does not speak gRPC; let Claude Code send "
+                           "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf to the otlp-http port");
     for (size_t i = 0; i < LEN(mounts); i++) {
         enum err e = listen_one(a, &mounts[i], f);
         if (e)

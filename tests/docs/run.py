@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""The documentation against the program: tables of keys and routes, and links."""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+CCMON = os.environ.get('CCMON', os.path.join(ROOT, 'build', 'ccmon'))
+
+
+def table(file, what):
+    want = subprocess.run([CCMON, 'describe', what], check=True, stdout=subprocess.PIPE, text=True).stdout
+    if want not in open(os.path.join(ROOT, file)).read():
+        yield '%s: its table is not what `ccmon describe %s` prints' % (file, what)
+
+
+def links():
+    pages = [f for p in ('*.md', 'docs/*.md', 'stack/*.md') for f in glob.glob(os.path.join(ROOT, p))]
+    for page in pages:
+        for target in re.findall(r'\]\(([^)#]+)[^)]*\)', open(page).read()):
+            if '://' not in target and not os.path.exists(os.path.join(os.path.dirname(page), target)):
+                yield '%s: there is no %s' % (os.path.relpath(page, ROOT), target)
+
+
+def main():
+    checks = [table('docs/configuration.md', 'keys'), table('docs/api.md', 'routes'), links()]
+    failed = 0
+    for check in checks:
+        problems = list(check)
+        failed += bool(problems)
+        for p in problems:
+            print('FAIL ' + p)
+    print('%d passed, %d failed' % (len(checks) - failed, failed))
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
