@@ -186,6 +186,28 @@ def real_prometheus():
             server.shutdown()
 
 
+@case('board: every query is answered by ccmon')
+def board_on_ccmon():
+    sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+    import recordings
+    from ccmon import Ccmon
+    end, answered = 1795478400, 0
+    with Ccmon() as server:
+        for folder in ('w-interactive', 'h3-retries-exhausted', 'm-agent'):
+            for r in recordings.load(folder):
+                r.send(server)
+        for kind, q in board_queries('increase'):
+            q = q.replace('[1h]', '[1d]').replace('[1m]', '[1d]').replace('[4m]', '[1d]')
+            if kind == 'prometheus':
+                d = server.get_json('prometheus', '/api/v1/query', query=q, time=end)
+            elif q.startswith('{'):
+                d = server.get_json('loki', '/loki/api/v1/query_range', query=q, start=(end - 86400) * 10**9, end=end * 10**9)
+            else:
+                d = server.get_json('loki', '/loki/api/v1/query', query=q, time=end * 10**9)
+            answered += bool(d['data']['result'])
+    assert answered >= 25, '%d queries of the board had data' % answered
+
+
 def main():
     print('%(passed)d passed, %(failed)d failed, %(skipped)d skipped' % results)
     return results['failed'] > 0 or results['passed'] == 0
