@@ -318,7 +318,8 @@ static enum err read_map(struct reader *r, const struct yaml *map, struct str se
         if (k) {
             e = read_key(r, k, y);
         } else if (!section.n && is_prometheus_key(y->key)) {
-            struct str s = arena_fmt(&r->c->mem, STR_FMT ":%u: \"" STR_FMT "\" is Prometheus's own; this version of ccmon does not act on it",
+            struct str s = arena_fmt(&r->c->mem,
+                                     STR_FMT ":%u: \"" STR_FMT "\" is Prometheus's own; this version of ccmon does not act on it",
                                      STR_ARG(r->file), y->key_line, STR_ARG(y->key));
             r->warn(arena_cstr(&r->c->mem, s));
         } else if (!section.n && !r->prometheus && is_section(y->key) && (y->kind == YAML_MAP || y->kind == YAML_NULL)) {

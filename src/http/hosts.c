@@ -94,12 +94,14 @@ int hosts_check(const struct hosts *h, const struct http_head *head, char why[HO
     struct str origin = header(head, S("origin"));
     if (origin.p && !origin_allowed(h, origin)) {
         struct str name = shown(origin, text);
-        (void)snprintf(why, HOSTS_WHY_MAX, "requests from pages of \"" STR_FMT "\" are refused; if it is yours, add its host to allow_hosts",
+        (void)snprintf(why, HOSTS_WHY_MAX,
+                       "requests from pages of \"" STR_FMT "\" are refused; if it is yours, add its host to allow_hosts",
                        STR_ARG(name));
         return 403;
     }
     if (str_eq(header(head, S("sec-fetch-site")), S("cross-site")) && !is_navigation(head)) {
-        (void)snprintf(why, HOSTS_WHY_MAX, "requests from pages of other sites are refused; "
+        (void)snprintf(why, HOSTS_WHY_MAX,
+                       "requests from pages of other sites are refused; "
                                            "open this server by the name that the page has, or a name in allow_hosts");
         return 403;
     }

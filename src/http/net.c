@@ -123,7 +123,8 @@ static enum err listen_failed(const struct net_addr *a, const char *step, struct
     size_t n = net_format(a, text);
     struct str at = { text, n };
     if (no == EADDRINUSE)
-        return fault_set(f, E_EXIST, 0, STR_FMT " is in use by another program: stop that one or choose another port (0 takes any free one)",
+        return fault_set(f, E_EXIST, 0,
+                         STR_FMT " is in use by another program: stop that one or choose another port (0 takes any free one)",
                          STR_ARG(at));
     if (no == EACCES)
         return fault_set(f, E_IO, 0, STR_FMT ": not allowed; ports below 1024 need privileges, choose a higher one", STR_ARG(at));

@@ -6,7 +6,7 @@
 
 enum {
     OTLP_ROWS_MAX = 500000,       /* records, points or spans of one request */
-    OTLP_ATTRS_MAX = 1024,        /* attributes of one record, resource or scope; SDKs stop at 128. All three and the fields fit a chunk's 4,080 columns */
+    OTLP_ATTRS_MAX = 1024,        /* attributes of one record, resource or scope; SDKs stop at 128. All three fit one chunk */
     OTLP_COLUMNS_MAX = 10000,     /* distinct attribute names of one request: each is a column */
     OTLP_NAME_MAX = 4096,         /* bytes of an attribute key, a metric's name or its unit */
     OTLP_VALUE_DEPTH_MAX = 12,    /* arrays and maps in each other; as JSON that is 60 levels, below JSON_DEPTH_MAX */

@@ -161,7 +161,8 @@ static void receive(struct http_req *r, enum otlp_form form, enum otlp_signal si
 static void refuse_type(struct http_req *r)
 {
     struct str type = str_sub(http_header(r, S("content-type")), 0, 100);
-    struct str why = arena_fmt(r->mem, "content type '" STR_FMT "' is not OTLP: application/x-protobuf or application/json is", STR_ARG(type));
+    struct str why = arena_fmt(r->mem,
+                               "content type '" STR_FMT "' is not OTLP: application/x-protobuf or application/json is", STR_ARG(type));
     tell(r, 415, "otlp-type", why);
     http_reply_error(r, 415, STR_FMT, STR_ARG(why));
 }

@@ -3,30 +3,18 @@
  * Chunks do not store identities (16 random bytes a row would double their size). They
  * are made anew from the columns, for chunks whose time range holds the row, and kept
  * in a small cache; the identities of the newest flushed generations are still in
- * memory, so the usual resend finds its row there and no chunk is decoded.
+ * memory, so the usual resend finds its row there and no chunk is decoded. All rows of
+ * a request are asked together, chunk by chunk, so that each is decoded once at most.
  *
  * A row that was kept at its receive time (rule 10) comes again at another receive
  * time. Its identity is in the catalogue.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/store_int.h"
 
 enum { SLICE_ROWS = 4096 };
-
-void known_begin(struct known_ids *k, struct store *s)
-{
-    *k = (struct known_ids){ .s = s };
-    GUARD(&s->lock);
-    k->view = part_view_ref(s->view);
-}
-
-void known_end(struct known_ids *k)
-{
-    chunk_list_unref(k->list);
-    mem_free(k->maybe);
-    part_view_unref(k->view);
-}
 
 static const struct part_item *item_at(const struct part_view *v, int64_t time_ns)
 {
@@ -139,20 +127,37 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
 
 /* ---- finding --------------------------------------------------------------- */
 
-/* All frames of the chunk are of one generation whose identities are in memory, and
- * were asked already. */
+/* One row that no set in memory knows. */
+struct asked {
+    int64_t time_ns;
+    const struct part_item *item;
+    struct str session;                            /* as its chunk's filter would know it; empty: not told by it */
+    uint32_t row;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct asked *x = a, *y = b;
+    return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+}
+
+/* Rows of the chunk came with frames of one generation whose identities are in memory,
+ * and were asked already. Frames from before the start are of none: a flush that the last
+ * stop cut short may have given some of their rows to partitions. */
 static bool in_memory(const struct store *s, const struct chunk_ref *c)
 {
     for (int i = 0; i < IDENT_KEPT; i++)
-        if (s->kept[i].last_seq && c->sum.seq_min >= s->kept[i].first_seq && c->sum.seq_max <= s->kept[i].last_seq)
+        if (s->kept[i].last_seq && c->sum.seq_min > s->marked && c->sum.seq_min >= s->kept[i].first_seq &&
+            c->sum.seq_max <= s->kept[i].last_seq)
             return true;
     return false;
 }
 
+/* A row's identity takes in its session, but for a span, which is only its two ids. */
 static struct str session_of(const struct batch *b, const struct row *r)
 {
     struct str name = b->table == TABLE_SAMPLE ? S("session_id") : S("session.id");
-    for (uint32_t i = 0; i < r->cells.n; i++) {
+    for (uint32_t i = 0; i < r->cells.n && b->table != TABLE_SPAN; i++) {
         const struct cell *c = &r->cells.at[i];
         if (c->v.type == V_STR && str_eq(b->cols[c->col].name, name))
             return c->v.s;
@@ -160,77 +165,94 @@ static struct str session_of(const struct batch *b, const struct row *r)
     return S("");
 }
 
-/* The chunks that may hold the partition's rows of this time, and the session they are
- * asked for: rows come by session, so both are mostly those of the row before. */
-static void look_at(struct known_ids *k, const struct part_item *it, struct str session)
+/* Those of a[0 .. n) that stand in the chunk. Its identities are made only when its
+ * filter knows one of the sessions. */
+static void ask_chunk(struct store *s, const struct batch *b, const struct chunk_ref *c, const struct asked *a, uint32_t n,
+                      struct known *ret)
 {
+    struct arena mem;
+    struct str filter = { 0 };
     struct fault f = { 0 };
-    bool same = it == k->item && str_eq(session, k->session);
-    if (it != k->item) {
-        chunk_list_unref(k->list);
-        k->list = NULL;
-        k->item = it;
-        if (part_chunks(it, &k->list, &f))
-            store_report(k->s, "identities", f.msg);
-    }
-    k->session = session;
-    if (same)
-        return;
-    mem_free(k->maybe);
-    k->maybe = mem_alloc(k->list ? k->list->n + 1 : 1);
-}
-
-/* A chunk whose filter does not know the row's session need not be decoded. */
-static bool may_hold(struct known_ids *k, uint32_t i)
-{
-    if (k->maybe[i])
-        return k->maybe[i] == 2;
-    bool maybe = true;
-    if (k->session.n) {
-        struct arena mem;
-        struct str filter;
-        struct fault f = { 0 };
-        arena_init(&mem, 1 << 20);
-        if (part_filter(k->item, &k->list->at[i], &mem, &filter, &f) || chunk_filter_test(filter, k->session, &maybe, &f))
+    struct chunk_idents *x = NULL;
+    arena_init(&mem, 1 << 20);
+    bool unread = part_filter(a->item, c, &mem, &filter, &f);
+    for (uint32_t i = 0; i < n; i++) {
+        bool maybe = true;
+        if (!unread && a[i].session.n && chunk_filter_test(filter, a[i].session, &maybe, &f))
             maybe = true;
-        arena_done(&mem);
+        if (!maybe)
+            continue;
+        x = x ? x : cached(s, a->item, c);
+        struct ident_slot *slot = x ? ident_find(&x->ids, b->rows[a[i].row].id) : NULL;
+        struct known *k = &ret[a[i].row];
+        if (slot && (!k->found || slot->value > k->value))
+            *k = (struct known){ true, slot->value };
+        if (!x)
+            break;                                 /* it cannot be read, and that was said */
     }
-    k->maybe[i] = maybe ? 2 : 1;
-    return maybe;
+    arena_done(&mem);
 }
 
-static bool find_in_chunks(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value)
+/* a[0 .. n) are rows of one partition, ascending by time. */
+static void ask_partition(struct store *s, const struct batch *b, const struct asked *a, uint32_t n, struct known *ret)
 {
-    enum table t = b->table;
-    const struct part_item *it = item_at(k->view, r->time_ns);
-    if (!it || !it->rows[t] || r->time_ns < it->time_min || r->time_ns > it->time_max)
-        return false;
-    look_at(k, it, session_of(b, r));
-    bool found = false;
-    for (uint32_t i = 0; k->list && i < k->list->n; i++) {
-        const struct chunk_ref *c = &k->list->at[i];
-        if (c->sum.table != t || r->time_ns < c->t0 || r->time_ns > c->t1 || in_memory(k->s, c) || !may_hold(k, i))
-            continue;
-        struct chunk_idents *x = cached(k->s, it, c);
-        struct ident_slot *slot = x ? ident_find(&x->ids, r->id) : NULL;
-        if (slot && (!found || slot->value > *ret_value))
-            *ret_value = slot->value;
-        found = found || slot;
+    struct chunk_list *l;
+    struct fault f = { 0 };
+    if (part_chunks(a->item, &l, &f)) {
+        store_report(s, "identities", f.msg);
+        return;
     }
+    for (uint32_t i = 0; i < l->n; i++) {
+        const struct chunk_ref *c = &l->at[i];
+        if (c->sum.table != b->table || c->t1 < a[0].time_ns || c->t0 > a[n - 1].time_ns || in_memory(s, c))
+            continue;
+        uint32_t from = 0, to = n;
+        while (from < n && a[from].time_ns < c->t0)
+            from++;
+        while (to > from && a[to - 1].time_ns > c->t1)
+            to--;
+        if (from < to)
+            ask_chunk(s, b, c, a + from, to - from, ret);
+    }
+    chunk_list_unref(l);
+}
+
+static bool was_moved(struct store *s, struct id128 id)
+{
+    bool found = false;
+    struct fault f = { 0 };
+    if (catalog_moved_has(s->catalog, id, &found, &f))
+        store_report(s, "identities", f.msg);
     return found;
 }
 
-bool known_find(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value)
+void known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret)
 {
-    if (r->claimed_ns) {
-        bool found = false;
-        struct fault f = { 0 };
-        if (catalog_moved_has(k->s->catalog, r->id, &found, &f))
-            store_report(k->s, "identities", f.msg);
-        if (found) {
-            *ret_value = r->value;
-            return true;
-        }
+    struct part_view *v;
+    {
+        GUARD(&s->lock);
+        v = part_view_ref(s->view);
     }
-    return find_in_chunks(k, b, r, ret_value);
+    struct asked *a = NULL;
+    uint32_t n = 0, cap = 0;
+    for (uint32_t i = 0; i < b->nrows; i++) {
+        const struct row *r = &b->rows[i];
+        if (!ask[i])
+            continue;
+        if (r->claimed_ns && was_moved(s, r->id)) {
+            ret[i] = (struct known){ true, r->value };
+            continue;
+        }
+        const struct part_item *it = item_at(v, r->time_ns);
+        if (it && it->rows[b->table] && r->time_ns >= it->time_min && r->time_ns <= it->time_max)
+            *arena_push(mem, a, n, cap) = (struct asked){ r->time_ns, it, session_of(b, r), i };
+    }
+    if (n)
+        qsort(a, n, sizeof *a, by_time);
+    for (uint32_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && a[to].item == a[from].item;)
+            to++;
+        ask_partition(s, b, a + from, to - from, ret);
+    }
+    part_view_unref(v);
 }

@@ -179,6 +179,15 @@ static struct store *store_new(const struct store_config *c)
     return s;
 }
 
+/* Above every mark: sequences go on there, also when the log was lost or cut away. */
+static uint64_t highest_mark(const struct store *s)
+{
+    uint64_t seq = s->applied;
+    for (uint32_t i = 0; i < s->view->n; i++)
+        seq = MAX(seq, s->view->at[i].mark);
+    return seq;
+}
+
 static enum err open_files(struct store *s, struct fault *f)
 {
     char path[1100];
@@ -207,6 +216,7 @@ static enum err open_files(struct store *s, struct fault *f)
         return e;
     s->view = part_view_get(s->parts);
     s->applied = fresh ? 0 : store_applied(s);
+    s->marked = highest_mark(s);
     struct journal_opts jo = {
         .dir = s->dir,
         .ops = s->cfg.ops,
@@ -215,16 +225,6 @@ static enum err open_files(struct store *s, struct fault *f)
         .report_arg = s,
     };
     return journal_open(&jo, store_replay, s, &s->journal, f);
-}
-
-/* Sequences go on above every mark, also when the log was lost or cut away. */
-static void raise_sequence(struct store *s)
-{
-    uint64_t seq = s->applied;
-    for (uint32_t i = 0; i < s->view->n; i++)
-        seq = MAX(seq, s->view->at[i].mark);
-    journal_raise_seq(s->journal, seq + 1);
-    s->seq = journal_next_seq(s->journal) - 1;
 }
 
 enum err store_open(const struct store_config *c, struct store **ret, struct fault *f)
@@ -237,7 +237,8 @@ enum err store_open(const struct store_config *c, struct store **ret, struct fau
     if (!e)
         e = open_files(s, f);
     if (!e) {
-        raise_sequence(s);
+        journal_raise_seq(s->journal, s->marked + 1);
+        s->seq = journal_next_seq(s->journal) - 1;
         CHECK(!pthread_create(&s->writer, NULL, store_writer_main, s));
         CHECK(!pthread_create(&s->flusher, NULL, store_flusher_main, s));
         s->running = true;

@@ -49,7 +49,8 @@ struct store {
     struct journal *journal;                       /* writer; journal_cut and _bytes any */
     pthread_t writer, flusher;
     bool running;
-    uint64_t applied;                              /* frames up to it need no replay; as the last start found it */
+    uint64_t applied;                              /* frames up to it need no replay; as this start found it */
+    uint64_t marked;                               /* no partition had anything of later frames; as this start found it */
 
     pthread_mutex_t apply_lock;
     struct kept_idents kept[IDENT_KEPT];           /* under apply */
@@ -112,19 +113,13 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
 /* Under apply: what is live becomes sealed, if it holds anything. */
 void store_seal(struct store *s);
 
-/* known.c, under apply: is the row in a chunk of its partition, or among the moved ones? */
-struct known_ids {
-    struct store *s;
-    struct part_view *view;
-    const struct part_item *item;                  /* the one looked at last */
-    struct chunk_list *list;
-    struct str session;                            /* of the row looked at last */
-    uint8_t *maybe;                                /* per chunk of the list: 0 not asked, 1 cannot hold the session, 2 may */
+/* known.c, under apply: which rows are in a chunk of their partition, or among the moved
+ * ones, with the value that counts there. Only those of which ask[row] is set. */
+struct known {
+    bool found;
+    double value;
 };
-void known_begin(struct known_ids *k, struct store *s);
-void known_end(struct known_ids *k);
-/* *ret_value is the stored value where the id is there. */
-bool known_find(struct known_ids *k, const struct batch *b, const struct row *r, double *ret_value);
+void known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret);
 
 /* flush.c */
 void *store_flusher_main(void *arg);

@@ -127,24 +127,32 @@ struct counts {
     uint64_t duplicates, refused, kept;
 };
 
-static struct ident_slot *find_in_memory(struct store *s, enum table t, struct id128 id)
+/* A cumulative id stands in each generation that took a larger value of it. */
+static const struct ident_slot *find_in_memory(const struct store *s, enum table t, struct id128 id)
 {
-    struct ident_slot *found = NULL;
-    for (struct gen *g = s->oldest; g && !found; g = g->next)
-        found = ident_find(&g->idents[t], id);
-    for (uint32_t i = 0; i < IDENT_KEPT && !found; i++)
-        found = ident_find(&s->kept[i].idents[t], id);
+    const struct ident_slot *found = NULL;
+    for (uint32_t i = 0; i < IDENT_KEPT; i++) {
+        const struct ident_slot *x = ident_find(&s->kept[i].idents[t], id);
+        if (x && (!found || x->value > found->value))
+            found = x;
+    }
+    for (const struct gen *g = s->oldest; g; g = g->next) {
+        const struct ident_slot *x = ident_find(&g->idents[t], id);
+        if (x && (!found || x->value > found->value))
+            found = x;
+    }
     return found;
 }
 
-/* Whether the row is new; its id is remembered then. */
-static bool take_row(struct store *s, struct known_ids *k, const struct batch *b, const struct row *r, struct counts *n)
+/* Whether the row is new; its id is remembered then. `known` is what partitions say; only
+ * for a row that no set in memory knew when the request came: since then the live one can
+ * have learnt of it, from the same request. */
+static bool take_row(struct store *s, enum table t, const struct row *r, bool asked, const struct known *known, struct counts *n)
 {
-    enum table t = b->table;
-    struct ident_slot *slot = find_in_memory(s, t, r->id);
-    double value = slot ? slot->value : 0;
-    if (slot || known_find(k, b, r, &value)) {
-        switch (ident_judge(r, t, value)) {
+    struct ident_slot *own = ident_find(&s->live->idents[t], r->id);
+    const struct ident_slot *slot = own || asked ? own : find_in_memory(s, t, r->id);
+    if (slot || known->found) {
+        switch (ident_judge(r, t, slot ? slot->value : known->value)) {
         case IDENT_DUPLICATE:
             n->duplicates++;
             return false;
@@ -155,8 +163,8 @@ static bool take_row(struct store *s, struct known_ids *k, const struct batch *b
             break;
         }
     }
-    if (slot)
-        slot->value = r->value;
+    if (own)
+        own->value = r->value;
     else
         ident_put(&s->live->idents[t], r->id, r->value);
     n->kept++;
@@ -179,17 +187,21 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, bool replayed)
     GUARD(&s->apply_lock);
     make_room(s, b);
     struct arena scratch = *b->mem;
-    bool *keep = arena_new(&scratch, bool, b->nrows + 1);
+    bool *keep = arena_new(&scratch, bool, b->nrows + 1), *ask = arena_new(&scratch, bool, b->nrows + 1);
+    bool *skip = arena_new(&scratch, bool, b->nrows + 1);
+    struct known *known = arena_new(&scratch, struct known, b->nrows + 1);
     struct counts n = { 0 };
-    struct known_ids k;
-    known_begin(&k, s);
     for (uint32_t i = 0; i < b->nrows; i++) {
-        if (replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark)
+        skip[i] = replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark;
+        ask[i] = !skip[i] && !find_in_memory(s, b->table, b->rows[i].id);
+    }
+    known_find(s, b, ask, &scratch, known);
+    for (uint32_t i = 0; i < b->nrows; i++) {
+        if (skip[i])
             note_again(s, &b->rows[i], seq, b->recv_ns);
         else
-            keep[i] = take_row(s, &k, b, &b->rows[i], &n);
+            keep[i] = take_row(s, b->table, &b->rows[i], ask[i], &known[i], &n);
     }
-    known_end(&k);
 
     struct gen *g = s->live;
     if (n.kept) {

@@ -183,7 +183,7 @@ static const struct {
     { ".5", "0.5" },
     { "Inf", "inf" },
     { "+NaN", "nan" },
-    { "'a\\'b\\n\\x41\\u00e9\\101'", "'a'b\nA\xc3\xa9""A'" },
+    { "'a\\'b\\n\\x41\\u00e9\\101'", "'a'b\nA\xc3\xa9" "A'" },
     { "label_replace(a, 'b', '$1', 'c', '(.*)')", "label_replace({__name__=a}, 'b', '$1', 'c', '(.*)')" },
 };
 

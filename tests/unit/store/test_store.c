@@ -342,31 +342,44 @@ struct model_point {
     int series;
 };
 
-/* The rule, told plainly: newest to oldest, 35 days without a row end a stream. */
-static bool model_base(const struct model_point *p, size_t n, int series, int temporality, int64_t start, int64_t at, double *ret)
+/* What a key of bases() asks for. */
+struct model_key {
+    int series, temporality;
+    int64_t start;
+};
+
+static bool model_is(const struct model_point *p, const struct model_key *k)
 {
-    int64_t last = at;
-    bool known = false, all = start == INT64_MIN;
-    double sum = 0;
+    return p->series == k->series && p->temporality == k->temporality && (k->temporality == 1 || p->start == k->start);
+}
+
+/* The newest time at or before `limit`; INT64_MIN if there is none. */
+static int64_t model_newest(const struct model_point *p, size_t n, const struct model_key *k, int64_t limit)
+{
+    int64_t newest = INT64_MIN;
+    for (size_t i = 0; i < n; i++)
+        if (model_is(&p[i], k) && p[i].time <= limit)
+            newest = MAX(newest, p[i].time);
+    return newest;
+}
+
+/* The rule, told plainly: newest to oldest, 35 days without a row end a stream. */
+static bool model_base(const struct model_point *p, size_t n, struct model_key k, int64_t at, double *ret)
+{
+    int64_t last = at, limit = at;
+    bool known = false;
+    *ret = 0;
     for (;;) {
-        int64_t newest = INT64_MIN;
-        for (size_t i = 0; i < n; i++)
-            if (p[i].series == series && p[i].temporality == temporality && (temporality == 1 || all || p[i].start == start) &&
-                p[i].time <= at && (known ? p[i].time < last : p[i].time <= last))
-                newest = MAX(newest, p[i].time);
+        int64_t newest = model_newest(p, n, &k, limit);
         if (newest == INT64_MIN || last - newest >= 35 * 86400)
-            break;
-        for (size_t i = 0; i < n && temporality == 1; i++)
-            if (p[i].series == series && p[i].temporality == 1 && p[i].time == newest)
-                sum += p[i].value;
-        for (size_t i = 0; i < n && temporality == 2 && !all; i++)
-            if (p[i].series == series && p[i].temporality == 2 && p[i].start == start && p[i].time == newest)
-                sum = known ? MAX(sum, p[i].value) : p[i].value;
+            return known;
+        for (size_t i = 0; i < n; i++)
+            if (model_is(&p[i], &k) && p[i].time == newest)
+                *ret = k.temporality == 1 || !known ? *ret + p[i].value : MAX(*ret, p[i].value);
         last = newest;
+        limit = newest - 1;
         known = true;
     }
-    *ret = sum;
-    return known;
 }
 
 static void add_point(struct store_bed *b, struct model_point *all, size_t *n, struct model_point p)
@@ -400,7 +413,8 @@ static void check_bases(struct store_bed *b, const struct model_point *all, size
         assert_int_equal(src->bases(src, NULL, 0, at * NS_PER_S, names, keys, LEN(keys), &f), OK);
         for (size_t i = 0; i < LEN(keys); i++) {
             double want;
-            bool known = model_base(all, n, (int)(i / 2), keys[i].temporality, keys[i].start_ns / NS_PER_S, at, &want);
+            struct model_key k = { (int)(i / 2), (int)keys[i].temporality, keys[i].start_ns / NS_PER_S };
+            bool known = model_base(all, n, k, at, &want);
             if (known != keys[i].known || (known && keys[i].base != want))
                 fail_msg("seed %u, at %lld, key %zu (temporality %d, start %lld): want %d %g, got %d %g", seed, (long long)at, i,
                          keys[i].temporality, (long long)(keys[i].start_ns / NS_PER_S), known, want, keys[i].known, keys[i].base);
