@@ -29,15 +29,26 @@ bool colkey_is(const struct colkey *key, struct str label)
     return label_name_is(key->name, label);
 }
 
+/* Names of one place that spell the same label count in the order of their bytes: that of
+ * columns differs between head and chunks, and answers must not. */
+static void put_by_name(struct label_ref *ref, uint32_t from, const struct column *c)
+{
+    uint32_t i = ref->n++;
+    for (; i > from && str_cmp(c->key.name, ref->at[i - 1]->key.name) < 0; i--)
+        ref->at[i] = ref->at[i - 1];
+    ref->at[i] = c;
+}
+
 struct label_ref block_label(const struct block *b, struct str label, uint32_t places)
 {
     struct label_ref ref = { 0 };
     for (size_t k = 0; k < LEN(precedence); k++) {
         if (places && !(places >> precedence[k] & 1))
             continue;
+        uint32_t from = ref.n;
         for (uint32_t i = 0; i < b->ncols && ref.n < LABEL_COLS_MAX; i++)
             if (b->cols[i].key.place == precedence[k] && colkey_is(&b->cols[i].key, label))
-                ref.at[ref.n++] = &b->cols[i];
+                put_by_name(&ref, from, &b->cols[i]);
     }
     return ref;
 }
