@@ -5,8 +5,12 @@
  *
  *   stopped      before the operation
  *   torn         a write first writes half of its bytes
+ *   lost         what the log had not synced is gone, as when the machine stops
  *   twice        the start after it is stopped at its own Nth operation too
  *   refused      the operation fails with a full disk; the child goes on
+ *
+ * Then everything is sent once more, as a client would that heard no answer, and once more
+ * after a flush: now every row stands exactly once.
  *
  * Prints how many stops each way had.
  */
@@ -21,10 +25,10 @@
 #include "../unit/store/store_bed.h"
 #include "store/vfs.h"
 
-enum way { STOPPED, TORN, TWICE, REFUSED, WAYS };
+enum way { STOPPED, TORN, LOST, TWICE, REFUSED, WAYS };
 enum { STOPS_MAX = 5000, STOPPED_RC = 7 };
 
-static const char *const ways[WAYS] = { "stopped", "torn", "twice", "refused" };
+static const char *const ways[WAYS] = { "stopped", "torn", "lost", "twice", "refused" };
 
 /* "flush" and "close" are done, everything else is written; some lines come twice. */
 static const char *const script[] = {
@@ -64,20 +68,58 @@ static int op_open(void *arg, const char *path, int flags, int mode)
     return errno ? -1 : file_ops_system.open(NULL, path, flags, mode);
 }
 
+/* Written to the log and not synced yet. */
+static struct pending {
+    int fd;
+    int64_t at;
+    size_t n;
+    char *bytes;
+} pending[64];
+static size_t npending;
+
+static int64_t write_later(int fd, const void *p, size_t n, int64_t at)
+{
+    CHECK(npending < LEN(pending));
+    pending[npending] = (struct pending){ fd, at, n, mem_alloc(n + 1) };
+    memcpy(pending[npending++].bytes, p, n);
+    return (int64_t)n;
+}
+
+static void write_now(int fd)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < npending; i++) {
+        struct pending *p = &pending[i];
+        if (p->fd != fd) {
+            pending[left++] = *p;
+            continue;
+        }
+        CHECK(pwrite(fd, p->bytes, p->n, p->at) == (ssize_t)p->n);
+        mem_free(p->bytes);
+    }
+    npending = left;
+}
+
 static int64_t op_pwrite(void *arg, int fd, const void *p, size_t n, int64_t at)
 {
     (void)arg;
     if (how == TORN && is_next() && pwrite(fd, p, n / 2, at) < 0)
         _exit(8);
     errno = next_operation();
-    return errno ? -1 : file_ops_system.pwrite(NULL, fd, p, n, at);
+    if (errno)
+        return -1;
+    return how == LOST ? write_later(fd, p, n, at) : file_ops_system.pwrite(NULL, fd, p, n, at);
 }
 
 static int op_sync(void *arg, int fd)
 {
     (void)arg;
     errno = next_operation();
-    return errno ? -1 : file_ops_system.sync(NULL, fd);
+    if (errno)
+        return -1;
+    if (how == LOST)
+        write_now(fd);
+    return file_ops_system.sync(NULL, fd);
 }
 
 static int op_allocate(void *arg, int fd, int64_t size)
@@ -188,6 +230,36 @@ static const char *mark_of(const char *line)
     return strstr(line, "1900000000") ? "1899999990 7 m" : line;
 }
 
+/* Every row at most once; and there, if it was acknowledged or `all` of it must be. */
+static bool stand_once(struct store_bed *b, unsigned stop, bool all, const char *when)
+{
+    char *samples = bed_rows(b, TABLE_SAMPLE), *logs = bed_rows(b, TABLE_LOG);
+    bool good = true;
+    for (size_t i = 0; i + 1 < LEN(script); i++) {
+        if (!strcmp(script[i], "flush"))
+            continue;
+        unsigned n = occurs(script[i][0] == 'l' ? logs : samples, mark_of(script[i]));
+        if (n > 1 || (n == 0 && (all || shared->acked[i]))) {
+            printf("FAIL %s at %u, %s: %s stands %u times (acknowledged: %d)\n", ways[how], stop, when, script[i], n,
+                   shared->acked[i]);
+            good = false;
+        }
+    }
+    mem_free(samples);
+    mem_free(logs);
+    return good;
+}
+
+static bool send_all(struct store_bed *b, unsigned stop)
+{
+    for (size_t i = 0; i + 1 < LEN(script); i++)
+        if (strcmp(script[i], "flush") && bed_write(b, script[i])) {
+            printf("FAIL %s at %u: %s is refused\n", ways[how], stop, script[i]);
+            return false;
+        }
+    return true;
+}
+
 static bool check(struct store_bed *b, unsigned stop)
 {
     struct fault f = { 0 };
@@ -195,19 +267,12 @@ static bool check(struct store_bed *b, unsigned stop)
         printf("FAIL %s at %u: does not open: %s\n", ways[how], stop, f.msg);
         return false;
     }
-    char *samples = bed_rows(b, TABLE_SAMPLE), *logs = bed_rows(b, TABLE_LOG);
-    bool good = true;
-    for (size_t i = 0; i + 1 < LEN(script); i++) {
-        if (!strcmp(script[i], "flush"))
-            continue;
-        unsigned n = occurs(script[i][0] == 'l' ? logs : samples, mark_of(script[i]));
-        if (n > 1 || (n == 0 && shared->acked[i])) {
-            printf("FAIL %s at %u: %s stands %u times (acknowledged: %d)\n", ways[how], stop, script[i], n, shared->acked[i]);
-            good = false;
-        }
+    bool good = stand_once(b, stop, false, "opened") && send_all(b, stop) && stand_once(b, stop, true, "sent again");
+    if (good && store_flush(b->store, &f)) {
+        printf("FAIL %s at %u: does not flush: %s\n", ways[how], stop, f.msg);
+        good = false;
     }
-    mem_free(samples);
-    mem_free(logs);
+    good = good && send_all(b, stop) && stand_once(b, stop, true, "flushed and sent again");
     bed_close(b);
     return good;
 }
