@@ -46,7 +46,7 @@ static void write_segment(const uint8_t *data, size_t size)
     if (size >= sizeof fh) {
         memcpy(&fh, bytes + SEGMENT_FRAMES, sizeof fh);
         if (fh.length <= size - sizeof fh)
-            fh.sum = frame_sum(&fh, (struct str){ bytes + SEGMENT_FRAMES + sizeof fh, fh.length }, 5);
+            frame_seal(&fh, (struct str){ bytes + SEGMENT_FRAMES + sizeof fh, fh.length }, 5);
         memcpy(bytes + SEGMENT_FRAMES, &fh, sizeof fh);
     }
     int fd = open(seg, O_WRONLY | O_CREAT | O_TRUNC, 0600);

@@ -15,12 +15,30 @@
 #include "store/journal_int.h"
 #include "store/limits.h"
 
-uint64_t frame_sum(const struct frame_head *h, struct str body, uint64_t generation)
+static uint64_t body_sum(const struct frame_head *h, struct str body, uint64_t generation)
 {
-    size_t from = offsetof(struct frame_head, seq);
-    uint64_t sizes = (uint64_t)h->length << 32 | h->raw;
-    uint64_t sum = hash64((struct str){ (const char *)h + from, sizeof *h - from }, generation ^ sizes);
-    return hash64(body, sum);
+    return hash64(body, generation ^ h->seq);
+}
+
+static uint32_t head_sum(const struct frame_head *h, uint64_t generation)
+{
+    return (uint32_t)hash64((struct str){ (const char *)h, offsetof(struct frame_head, head_sum) }, generation);
+}
+
+void frame_seal(struct frame_head *h, struct str body, uint64_t generation)
+{
+    h->body_sum = body_sum(h, body, generation);
+    h->head_sum = head_sum(h, generation);
+}
+
+bool frame_head_good(const struct frame_head *h, uint64_t generation)
+{
+    return h->head_sum == head_sum(h, generation);
+}
+
+bool frame_body_good(const struct frame_head *h, struct str body, uint64_t generation)
+{
+    return h->body_sum == body_sum(h, body, generation);
 }
 
 uint64_t segment_sum(const struct segment_head *h)
@@ -85,9 +103,10 @@ static enum err write_head(struct journal *j, int fd, const struct segment *s, c
     char both[SEGMENT_FRAMES] = { 0 };
     memcpy(both, &h, sizeof h);
     memcpy(both + SEGMENT_COPY, &h, sizeof h);
-    if (j->o.ops->pwrite(j->o.ops->arg, fd, both, sizeof both, 0) != sizeof both)
-        return io_fault(f, "write", path);
-    return OK;
+    int64_t n = j->o.ops->pwrite(j->o.ops->arg, fd, both, sizeof both, 0);
+    if (n >= 0 && n != sizeof both)
+        errno = EIO;
+    return n == sizeof both ? OK : io_fault(f, "write", path);
 }
 
 /* A new file of at least `need` bytes of frames. */
@@ -182,7 +201,7 @@ static uint64_t seal_group(struct journal *j)
     for (size_t at = 0; at < j->group.n;) {
         struct frame_head h;
         memcpy(&h, j->group.p + at, sizeof h);
-        h.sum = frame_sum(&h, (struct str){ j->group.p + at + sizeof h, h.length }, j->newest->generation);
+        frame_seal(&h, (struct str){ j->group.p + at + sizeof h, h.length }, j->newest->generation);
         memcpy(j->group.p + at, &h, sizeof h);
         CHECK(h.seq > last);
         last = h.seq;
@@ -199,6 +218,8 @@ static enum err write_group(struct journal *j, struct fault *f)
         int64_t n = j->o.ops->pwrite(j->o.ops->arg, j->fd, j->group.p + done, j->group.n - done, j->at + (int64_t)done);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n == 0)
+            errno = EIO;                           /* a write that makes no progress is an error */
         if (n <= 0)
             return io_fault(f, "write", path);
         done += (size_t)n;
@@ -234,21 +255,29 @@ enum err journal_commit(struct journal *j, struct fault *f)
     return e;
 }
 
-void journal_cut(struct journal *j, uint64_t seq)
+/* The oldest segment, if all of it is in partitions and it is not the one being written. */
+static struct segment *take_oldest(struct journal *j, uint64_t seq)
 {
     pthread_mutex_lock(&j->lock);
-    /* The newest one is being written, whatever it holds. */
-    while (j->oldest && j->oldest != j->newest && j->oldest->last_seq <= seq) {
-        struct segment *s = j->oldest;
+    struct segment *s = j->oldest;
+    if (s && s == j->newest && s->last_seq <= seq)
+        s->bytes = 0;
+    if (s && s != j->newest && s->last_seq <= seq)
+        j->oldest = s->next;
+    else
+        s = NULL;
+    pthread_mutex_unlock(&j->lock);
+    return s;
+}
+
+void journal_cut(struct journal *j, uint64_t seq)
+{
+    for (struct segment *s; (s = take_oldest(j, seq));) {
         char path[1200];
         segment_path(j, s->number, path);
         j->o.ops->unlink(j->o.ops->arg, path);     /* one that stays is replayed into nothing */
-        j->oldest = s->next;
         mem_free(s);
     }
-    if (j->oldest && j->oldest == j->newest && j->oldest->last_seq <= seq)
-        j->oldest->bytes = 0;
-    pthread_mutex_unlock(&j->lock);
 }
 
 void journal_empty(struct journal *j)

@@ -4,9 +4,11 @@
  *
  *   segment header  magic, version, number, generation (random), first sequence,
  *                   durable-up-to of what came before, checksum
- *   frame           length, raw length, checksum (XXH3 over header and body, seeded
- *                   with the segment's generation), sequence, durable-up-to, receive
- *                   time, configuration epoch, tenant, kind, flags | body | padding to 8
+ *   frame           length, raw length, sequence, durable-up-to, receive time,
+ *                   configuration epoch, tenant, checksum of the body, kind, flags,
+ *                   checksum of the head | body | padding to 8
+ *
+ * Checksums are XXH3, seeded with the segment's generation.
  *
  * Invariants
  *   1. Sequences rise by one from frame to frame; a segment may begin later than its
@@ -14,11 +16,13 @@
  *   2. A segment whose write or sync failed is never written again.
  *   3. A frame is acknowledged only after a sync that covers it. What cannot be read is set
  *      aside and reported, and every good frame behind it is replayed; whether a bad one was
- *      acknowledged is told by `durable` of the later frames and segments.
+ *      acknowledged is told by `durable` of the later frames and segments. Frames of a
+ *      segment beyond its successor's `durable` are of a group that failed; they are not read.
  *   4. What stood behind a torn tail is cut off before anything is written there, so no
  *      old frame can be taken for the next one.
  *
- * Owner:    journal_open/journal_close.   Threads: the writer; journal_cut also the flusher.
+ * Owner:    journal_open/journal_close.
+ * Threads:  the writer; journal_cut the flusher too, journal_bytes any.
  */
 #pragma once
 #include "base/file.h"
@@ -30,6 +34,7 @@ struct journal_opts {
     const char *dir;                               /* DATA */
     const struct file_ops *ops;
     uint64_t segment_bytes;
+    uint64_t applied;                              /* frames up to it are in partitions and need no replay */
     void (*report)(void *arg, const char *cause, const char *text);
     void *report_arg;
 };

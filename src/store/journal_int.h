@@ -10,6 +10,7 @@
 
 enum { FRAME_ZSTD = 1 };                           /* flags */
 
+/* Magic and version keep their place in every version to come. */
 struct segment_head {
     uint64_t magic;
     uint32_t version, reserved;
@@ -17,14 +18,17 @@ struct segment_head {
     uint64_t sum;                                  /* XXH3 of what stands before it */
 };
 
+/* The head has a checksum of its own, so that looking for the next frame behind a damaged
+ * one never has to hash what a sender may have made look like a frame. */
 struct frame_head {
     uint32_t length, raw;                          /* of the body: stored, unpacked */
-    uint64_t sum;                                  /* XXH3 of the rest of the head, then the body */
     uint64_t seq, durable;
     int64_t recv_ns;
     uint32_t epoch, tenant;
+    uint64_t body_sum;                             /* XXH3 of the body, seeded with generation and sequence */
     uint8_t kind, flags;
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t head_sum;                             /* low half of the XXH3 of what stands before it, seeded with the generation */
 };
 /* The head stands twice, so that one damaged sector's worth of bits does not take the
  * segment with it; frames begin behind both. */
@@ -52,7 +56,9 @@ struct journal {
     struct buf packed;
 };
 
-uint64_t frame_sum(const struct frame_head *h, struct str body, uint64_t generation);
+void frame_seal(struct frame_head *h, struct str body, uint64_t generation);   /* fills both sums */
+bool frame_head_good(const struct frame_head *h, uint64_t generation);
+bool frame_body_good(const struct frame_head *h, struct str body, uint64_t generation);
 uint64_t segment_sum(const struct segment_head *h);
 static inline uint64_t frame_room(uint64_t length)
 {
@@ -63,3 +69,20 @@ void journal_report(const struct journal *j, const char *cause, const char *text
 MUST enum err journal_recover(struct journal *j,
                               enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
                               struct fault *f);
+
+/* journal_aside.c: what cannot be replayed is kept in DATA/quarantine and reported, once. */
+enum aside { ASIDE_FRAME, ASIDE_POISON, ASIDE_STRETCH };
+MUST enum err aside_put(const struct journal *j, enum aside kind, uint64_t seq, struct str bytes, const char *why, struct fault *f);
+bool aside_has(const struct journal *j, enum aside kind, uint64_t seq, struct str bytes);
+MUST enum err aside_segment(const struct journal *j, uint64_t number, struct fault *f);     /* the whole file */
+
+/* The note that outlives a process: which frame is being applied. */
+struct aside_note {
+    char path[1200];                               /* DATA/replaying */
+    int fd;
+    uint64_t killer;                               /* the frame at which the last start ended; 0: none */
+    unsigned deaths;                               /* how many starts in a row ended there */
+};
+void note_open(const struct journal *j, struct aside_note *ret);
+void note_frame(const struct aside_note *n, uint64_t seq);
+void note_close(struct aside_note *n, bool finished);

@@ -3,13 +3,15 @@
  *   segments by number ->  frame good                    -> each()
  *                          frame bad, good ones behind   -> set aside, go on behind it
  *                          frame bad, nothing behind it  -> torn tail: set aside, write on from here
+ *                          beyond what the next segment
+ *                          says was acknowledged         -> of a group that failed: left alone
  *
  * Good frames behind a bad one are replayed whether or not they were acknowledged: one
- * that was not comes again from its sender, and counts once.
+ * that was not comes again from its sender, and counts once. A group whose write or sync
+ * failed is another matter: the process went on without it, so replay does too, or a row
+ * that nobody was told of could win over one of the same identity that somebody was.
  *
- * A process that dies while a frame is applied would die at every start. A note in
- * DATA/replaying names each frame before it is applied, and how many starts ended there;
- * a frame that ended two is set aside.
+ * A file is read, not mapped: a bad sector is then damage like any other, and no signal.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,97 +26,135 @@
 #include "store/journal_int.h"
 #include "store/limits.h"
 
-enum { SEGMENTS_MAX = 4096, DEATHS_MAX = 2 };
+enum { DEATHS_MAX = 2, READ_STEP = 1 << 20, READ_PAGE = 4096 };
 
 struct replay {
     struct journal *j;
     enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f);
     void *arg;
     struct fault *f;
-    char note[1200];                               /* DATA/replaying */
-    int note_fd;
-    uint64_t killer;                               /* the frame at which the last start ended; 0: none */
-    unsigned deaths;                               /* how many starts in a row ended there */
-    uint64_t expected;                             /* next sequence */
+    struct aside_note note;
+    uint64_t expected;                             /* next sequence; 0: no segment was read yet */
     struct buf body;
 };
 
-/* One file mapped for reading. */
-struct mapped {
-    const char *p;
+/* One file in memory. */
+struct loaded {
+    char *p;
     size_t n;                                      /* of the file */
     size_t data;                                   /* behind it there are only zeros */
     struct segment_head head;
-    char path[1200];
 };
 
-static void mapped_done(struct mapped *m)
+static void loaded_done(struct loaded *m)
 {
-    if (m->p)
-        munmap((void *)(uintptr_t)m->p, m->n);
+    mem_pages_free(m->p, m->n);
 }
 
-/* ---- quarantine and the note ----------------------------------------------- */
+/* ---- files ----------------------------------------------------------------- */
 
-static void aside_path(const struct replay *r, const char *kind, uint64_t seq, char out[1300])
+/* What the disk cannot give is zeros, and so a bad frame. */
+static void read_range(int fd, char *p, size_t from, size_t to)
 {
-    snprintf(out, 1300, "%s/quarantine/%s-%llu.bin", r->j->o.dir, kind, (unsigned long long)seq);
+    for (size_t at = from, step = READ_STEP; at < to;) {
+        ssize_t n = pread(fd, p + at, MIN(step, to - at), (off_t)at);
+        if (n > 0)
+            at += (size_t)n;
+        else if (n < 0 && errno == EINTR)
+            continue;
+        else if (n < 0 && step > READ_PAGE)
+            step = READ_PAGE;
+        else
+            at += READ_PAGE - at % READ_PAGE;
+    }
 }
 
-/* Was this very frame set aside before? Until the log is cut it is met at every start. */
-static bool is_aside(const struct replay *r, const char *kind, uint64_t seq, struct str bytes)
+/* Most of a segment was never written; the system mostly knows where. */
+static void read_data(int fd, struct loaded *m)
 {
-    CLEANUP(buf_done) struct buf have = { 0 };
-    char path[1300];
-    struct fault f;
-    aside_path(r, kind, seq, path);
-    return !file_read(path, FRAME_BYTES_MAX, &have, &f) && str_eq(buf_view(&have), bytes);
+#if defined(SEEK_DATA) && defined(SEEK_HOLE)
+    off_t from = 0, to = 0;
+    while ((from = lseek(fd, to, SEEK_DATA)) >= 0 && (to = lseek(fd, from, SEEK_HOLE)) > from)
+        read_range(fd, m->p, (size_t)from, MIN((size_t)to, m->n));
+    if (from >= 0 || errno != ENXIO)               /* ENXIO: no data behind `to` */
+        read_range(fd, m->p, 0, m->n);
+#else
+    read_range(fd, m->p, 0, m->n);
+#endif
+    for (m->data = m->n; m->data && !m->p[m->data - 1];)
+        m->data--;
 }
 
-static enum err set_aside(struct replay *r, const char *kind, uint64_t seq, struct str bytes, const char *why)
+static bool head_good(const struct segment_head *h)
 {
-    char path[1300], text[1600];
-    if (is_aside(r, kind, seq, bytes))
-        return OK;
-    snprintf(path, sizeof path, "%s/quarantine", r->j->o.dir);
-    enum err e = file_mkdir(path, r->f);
-    if (e)
-        return e;
-    aside_path(r, kind, seq, path);
-    e = file_write_atomic(r->j->o.ops, path, bytes, r->f);
-    if (e)
-        return e;
-    snprintf(text, sizeof text, "log: %s; %zu bytes from sequence %llu on are set aside in %s", why, bytes.n,
-             (unsigned long long)seq, path);
-    journal_report(r->j, "quarantine", text);
+    return h->magic == JOURNAL_MAGIC && h->sum == segment_sum(h);
+}
+
+/* Either copy. E_NOTFOUND: none can be read. A newer version may have its checksum
+ * elsewhere; two copies that agree on it are believed. */
+static enum err find_head(const char both[SEGMENT_FRAMES], const char *path, struct segment_head *ret, struct fault *f)
+{
+    struct segment_head a, b;
+    memcpy(&a, both, sizeof a);
+    memcpy(&b, both + SEGMENT_COPY, sizeof b);
+    *ret = head_good(&a) ? a : b;
+    bool newer = a.magic == JOURNAL_MAGIC && b.magic == JOURNAL_MAGIC && a.version == b.version && a.version > JOURNAL_VERSION;
+    if (newer || (head_good(ret) && ret->version > JOURNAL_VERSION))
+        return fault_set(f, E_UNSUPPORTED, 0, "%s is of log version %u, this ccmon knows %u", path, newer ? a.version : ret->version,
+                         JOURNAL_VERSION);
+    return head_good(ret) ? OK : E_NOTFOUND;
+}
+
+static enum err open_segment(const struct journal *j, uint64_t number, int *ret_fd, size_t *ret_n, struct fault *f)
+{
+    struct stat st;
+    char path[1200];
+    segment_path(j, number, path);
+    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st))
+        return fault_set(f, E_IO, 0, "open %s: %s", path, strerror(errno));
+    *ret_n = (size_t)st.st_size;
+    *ret_fd = fd;
+    fd = -1;
     return OK;
 }
 
-static void note_open(struct replay *r)
+/* E_NOTFOUND: it has no readable head. */
+static enum err load_segment(const struct journal *j, uint64_t number, struct loaded *m, struct fault *f)
 {
-    char text[64] = { 0 };
-    uint64_t n;
-    snprintf(r->note, sizeof r->note, "%s/replaying", r->j->o.dir);
-    r->note_fd = open(r->note, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    ssize_t got = r->note_fd < 0 ? 0 : pread(r->note_fd, text, sizeof text - 1, 0);
-    struct str rest = str_trim((struct str){ text, got > 0 ? (size_t)got : 0 }), seq = str_cut(&rest, ' ');
-    if (str_to_u64(seq, &r->killer) && r->killer)
-        r->deaths = str_to_u64(rest, &n) ? (unsigned)MIN(n, (uint64_t)1000) : 1;
+    char path[1200];
+    CLEANUP(fd_closep) int fd = -1;
+    enum err e = open_segment(j, number, &fd, &m->n, f);
+    if (e)
+        return e;
+    if (m->n < SEGMENT_FRAMES)
+        return E_NOTFOUND;
+    m->p = mem_pages(m->n);
+    read_data(fd, m);
+    segment_path(j, number, path);
+    return find_head(m->p, path, &m->head, f);
 }
 
-/* Not synced: it must outlive this process, not the machine. */
-static void note_write(const struct replay *r, uint64_t seq)
+/* What was acknowledged when the first readable one of these segments began: their
+ * predecessor holds nothing later that counts. */
+static uint64_t durable_before(const struct journal *j, const uint64_t *numbers, size_t n)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, "%020llu %010u\n", (unsigned long long)seq, seq == r->killer ? r->deaths + 1 : 1);
-    if (r->note_fd >= 0 && pwrite(r->note_fd, text, (size_t)n, 0) != n)
-        unlink(r->note);
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(fd_closep) int fd = -1;
+        char both[SEGMENT_FRAMES];
+        struct segment_head h;
+        size_t size;
+        if (!open_segment(j, numbers[i], &fd, &size, NULL) && pread(fd, both, sizeof both, 0) == sizeof both &&
+            !find_head(both, "", &h, NULL))
+            return h.durable;
+    }
+    return UINT64_MAX;
 }
 
 /* ---- frames ---------------------------------------------------------------- */
 
 /* The frame at `at`, if it is a good one. */
-static bool frame_at(const struct mapped *m, size_t at, struct frame_head *ret, struct str *ret_body)
+static bool frame_at(const struct loaded *m, size_t at, struct frame_head *ret, struct str *ret_body)
 {
     if (at + sizeof *ret > m->n)
         return false;
@@ -123,38 +162,17 @@ static bool frame_at(const struct mapped *m, size_t at, struct frame_head *ret, 
     if (!ret->seq || ret->length > m->n - at - sizeof *ret || ret->raw > FRAME_BYTES_MAX || ret->durable >= ret->seq)
         return false;
     *ret_body = (struct str){ m->p + at + sizeof *ret, ret->length };
-    return frame_sum(ret, *ret_body, m->head.generation) == ret->sum;
-}
-
-/* Where the file's last byte that is not zero may be, without reading what was never
- * written (most of a segment), where the system can tell. */
-static size_t data_end(int fd, const char *p, size_t n)
-{
-    size_t end = n;
-#if defined(SEEK_DATA) && defined(SEEK_HOLE)
-    off_t at = 0, hole = 0;
-    while ((at = lseek(fd, hole, SEEK_DATA)) >= 0 && (hole = lseek(fd, at, SEEK_HOLE)) > at && (size_t)hole < n)
-        end = (size_t)hole;
-    if (at >= 0)
-        end = n;
-#endif
-    while (end && !p[end - 1])
-        end--;
-    return end;
+    return frame_head_good(ret, m->head.generation) && frame_body_good(ret, *ret_body, m->head.generation);
 }
 
 /* The next good frame after a bad one at `at`; SIZE_MAX if there is none. */
-static size_t find_frame(const struct replay *r, const struct mapped *m, size_t at)
+static size_t find_frame(const struct replay *r, const struct loaded *m, size_t at)
 {
     struct frame_head h;
     struct str body;
-    for (size_t i = at + 8; i + sizeof h <= m->n && i < m->data; i += 8) {
-        memcpy(&h, m->p + i, sizeof h);
-        if (h.seq <= r->expected || h.seq > r->expected + (UINT64_C(1) << 32))
-            continue;
-        if (frame_at(m, i, &h, &body))
+    for (size_t i = at + 8; i < m->data; i += 8)
+        if (frame_at(m, i, &h, &body) && h.seq >= r->expected)
             return i;
-    }
     return SIZE_MAX;
 }
 
@@ -162,51 +180,63 @@ static enum err apply(struct replay *r, const struct frame_head *h, struct str b
 {
     struct journal_frame fr = { h->seq, h->epoch, h->tenant, (enum frame_kind)h->kind, h->recv_ns, body };
     struct fault f = { 0 };
+    if (h->seq <= r->j->o.applied)
+        return OK;
     if (h->flags & FRAME_ZSTD) {
         buf_done(&r->body);
         if (zip_unzstd(body, h->raw, &r->body, &f))
-            return set_aside(r, "frame", h->seq, body, f.msg);
+            return aside_put(r->j, ASIDE_FRAME, h->seq, body, f.msg, r->f);
         fr.body = buf_view(&r->body);
     }
-    if (h->seq == r->killer && r->deaths >= DEATHS_MAX)
-        return set_aside(r, "poison", h->seq, fr.body, "a request ended the last two starts");
-    if (is_aside(r, "poison", h->seq, fr.body))
+    if (h->seq == r->note.killer && r->note.deaths >= DEATHS_MAX)
+        return aside_put(r->j, ASIDE_POISON, h->seq, fr.body, "a request ended the last two starts", r->f);
+    if (aside_has(r->j, ASIDE_POISON, h->seq, fr.body))
         return OK;
-    note_write(r, h->seq);
+    note_frame(&r->note, h->seq);
     enum err e = r->each(r->arg, &fr, &f);
     if (e == E_SYNTAX || e == E_LIMIT || e == E_UNSUPPORTED)
-        return set_aside(r, "frame", h->seq, fr.body, f.msg);
+        return aside_put(r->j, ASIDE_FRAME, h->seq, fr.body, f.msg, r->f);
     if (e && r->f)
         *r->f = f;
     return e;
 }
 
-/* What stands between the last good frame and the next one, or the end of the data. */
-static enum err set_stretch_aside(struct replay *r, const struct mapped *m, size_t at, size_t next)
+/* What stands between the last good frame and the next one, or the end of the data. On a
+ * full disk it is only reported: it is of no use to anybody who wants to start. */
+static enum err stretch_aside(struct replay *r, const struct loaded *m, size_t at, size_t next)
 {
     size_t end = next == SIZE_MAX ? m->data : next;
     if (end <= at)
         return OK;
-    return set_aside(r, "stretch", r->expected, (struct str){ m->p + at, end - at },
-                     next == SIZE_MAX ? "an unfinished write at the end" : "a stretch that cannot be read");
+    struct fault f = { 0 };
+    enum err e = aside_put(r->j, ASIDE_STRETCH, r->expected, (struct str){ m->p + at, end - at },
+                           next == SIZE_MAX ? "an unfinished write at the end" : "a stretch that cannot be read", &f);
+    if (e == E_UNAVAILABLE)
+        journal_report(r->j, "quarantine", f.msg);
+    else if (e && r->f)
+        *r->f = f;
+    return e == E_UNAVAILABLE ? OK : e;
 }
 
-/* Frames of one segment from its head on. *ret_tail is where the next one may be written. */
-static enum err replay_segment(struct replay *r, struct segment *s, const struct mapped *m, size_t *ret_tail)
+/* Frames of one segment from its head on, up to the sequence `last`. *ret_tail is where
+ * the next one may be written. */
+static enum err replay_segment(struct replay *r, struct segment *s, const struct loaded *m, uint64_t last, size_t *ret_tail)
 {
     size_t at = SEGMENT_FRAMES;
-    for (;;) {
+    while (r->expected <= last) {
         struct frame_head h;
         struct str body;
         *ret_tail = at;
         if (!frame_at(m, at, &h, &body) || h.seq < r->expected) {
             size_t next = find_frame(r, m, at);
-            enum err e = set_stretch_aside(r, m, at, next);
+            enum err e = stretch_aside(r, m, at, next);
             if (e || next == SIZE_MAX)
                 return e;
             CHECK(frame_at(m, next, &h, &body));
             at = next;
         }
+        if (h.seq > last)
+            break;
         enum err e = apply(r, &h, body);
         if (e)
             return e;
@@ -216,6 +246,7 @@ static enum err replay_segment(struct replay *r, struct segment *s, const struct
         r->j->durable = h.seq;
         at += frame_room(h.length);
     }
+    return OK;
 }
 
 /* ---- segments -------------------------------------------------------------- */
@@ -226,50 +257,30 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum err list_segments(struct journal *j, uint64_t *numbers, size_t *ret_n, struct fault *f)
+struct numbers {
+    uint64_t *at;
+    size_t n, cap;
+};
+
+static enum err list_segments(const struct journal *j, struct numbers *ret, struct fault *f)
 {
     DIR *d = opendir(j->dir);
     if (!d)
         return fault_set(f, E_IO, 0, "open %s: %s", j->dir, strerror(errno));
-    size_t n = 0;
-    for (struct dirent *e; (e = readdir(d)) && n < SEGMENTS_MAX;) {
+    for (struct dirent *e; (e = readdir(d));) {
         struct str name = str_c(e->d_name);
-        if (str_ends(name, S(".seg")) && str_to_u64(str_sub(name, 0, name.n - 4), &numbers[n]))
-            n++;
+        uint64_t number;
+        if (!str_ends(name, S(".seg")) || !str_to_u64(str_sub(name, 0, name.n - 4), &number))
+            continue;
+        if (ret->n == ret->cap) {
+            ret->cap = ret->cap ? ret->cap * 2 : 16;
+            ret->at = mem_resize(ret->at, ret->cap * sizeof *ret->at);
+        }
+        ret->at[ret->n++] = number;
     }
     closedir(d);
-    qsort(numbers, n, sizeof *numbers, by_number);
-    *ret_n = n;
-    return OK;
-}
-
-static bool head_at(struct mapped *m, size_t at)
-{
-    memcpy(&m->head, m->p + at, sizeof m->head);
-    return m->head.magic == JOURNAL_MAGIC && m->head.sum == segment_sum(&m->head);
-}
-
-/* E_NOTFOUND: no segment head in it, so nothing in it was ever acknowledged. */
-static enum err map_segment(struct journal *j, uint64_t number, struct mapped *m, struct fault *f)
-{
-    struct stat st;
-    segment_path(j, number, m->path);
-    CLEANUP(fd_closep) int fd = open(m->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st))
-        return fault_set(f, E_IO, 0, "open %s: %s", m->path, strerror(errno));
-    if ((size_t)st.st_size < SEGMENT_FRAMES)
-        return E_NOTFOUND;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return fault_set(f, E_IO, 0, "map %s: %s", m->path, strerror(errno));
-    m->p = p;
-    m->n = (size_t)st.st_size;
-    m->data = data_end(fd, m->p, m->n);
-    if (!head_at(m, 0) && !head_at(m, SEGMENT_COPY))
-        return E_NOTFOUND;
-    if (m->head.version > JOURNAL_VERSION)
-        return fault_set(f, E_UNSUPPORTED, 0, "%s is of log version %u, this ccmon knows %u", m->path, m->head.version,
-                         JOURNAL_VERSION);
+    if (ret->n)
+        qsort(ret->at, ret->n, sizeof *ret->at, by_number);
     return OK;
 }
 
@@ -284,96 +295,78 @@ static void append(struct journal *j, const struct segment *s)
     j->newest = kept;
 }
 
-/* A file without a readable head: its frames cannot be told from noise. */
-static enum err move_aside(struct journal *j, uint64_t number, struct fault *f)
+static void report_gap(const struct replay *r, uint64_t durable)
 {
-    char from[1200], dir[1100], to[1200], text[2600];
-    segment_path(j, number, from);
-    snprintf(dir, sizeof dir, "%s/quarantine", j->o.dir);
-    snprintf(to, sizeof to, "%s/%08llu.seg", dir, (unsigned long long)number);
-    enum err e = file_mkdir(dir, f);
-    if (e)
-        return e;
-    if (j->o.ops->rename(j->o.ops->arg, from, to))
-        return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
-    snprintf(text, sizeof text, "log: %s has no readable head and was moved to %s", from, to);
-    journal_report(j, "quarantine", text);
-    return OK;
+    char text[200];
+    if (durable < r->expected || durable <= r->j->o.applied)
+        return;
+    snprintf(text, sizeof text, "log: sequences %llu to %llu were acknowledged and are not in any file",
+             (unsigned long long)r->expected, (unsigned long long)durable);
+    journal_report(r->j, "log gap", text);
 }
 
-/* A file that was made and never written. */
-static enum err drop_empty(struct journal *j, const struct segment *s)
+static enum err read_one(struct replay *r, uint64_t number, uint64_t last, size_t *ret_tail)
 {
-    append(j, s);                                  /* journal_cut() unlinks it */
-    return OK;
-}
-
-static enum err read_one(struct replay *r, uint64_t number, size_t *ret_tail)
-{
-    CLEANUP(mapped_done) struct mapped m = { 0 };
+    CLEANUP(loaded_done) struct loaded m = { 0 };
     struct segment s = { .number = number };
-    enum err e = map_segment(r->j, number, &m, r->f);
+    enum err e = load_segment(r->j, number, &m, r->f);
     *ret_tail = 0;
-    if (e == E_NOTFOUND)
-        return m.data ? move_aside(r->j, number, r->f) : drop_empty(r->j, &s);
+    if (e == E_NOTFOUND && m.data)                 /* its frames cannot be told from noise */
+        return aside_segment(r->j, number, r->f);
+    if (e == E_NOTFOUND) {                         /* made and never written: the next cut takes it */
+        append(r->j, &s);
+        return OK;
+    }
     if (e)
         return e;
     s.generation = m.head.generation;
-    if (r->expected == 0)
-        r->expected = m.head.first_seq;
-    if (m.head.durable >= r->expected) {
-        char text[200];
-        snprintf(text, sizeof text, "log: sequences %llu to %llu were acknowledged and are not in any file",
-                 (unsigned long long)r->expected, (unsigned long long)m.head.durable);
-        journal_report(r->j, "log gap", text);
-    }
+    if (r->expected)
+        report_gap(r, m.head.durable);
     r->expected = MAX(r->expected, m.head.first_seq);
-    e = replay_segment(r, &s, &m, ret_tail);
+    r->j->durable = MAX(r->j->durable, m.head.durable);
+    e = replay_segment(r, &s, &m, last, ret_tail);
     append(r->j, &s);
     return e;
 }
 
-/* The newest segment is written on behind its last frame; what stood there is cut off. */
-static enum err reopen_newest(struct journal *j, size_t tail, struct fault *f)
+/* The newest segment is written on behind its last frame; what stood there is cut off. If
+ * that cannot be done a new segment will do, or say why not. */
+static void reopen_newest(struct journal *j, size_t tail)
 {
     char path[1200];
     struct stat st;
     if (!tail || !j->newest || !j->newest->generation)
-        return OK;
+        return;
     segment_path(j, j->newest->number, path);
     int fd = j->o.ops->open(j->o.ops->arg, path, O_RDWR, 0600);
     if (fd < 0 || fstat(fd, &st) || ftruncate(fd, (off_t)tail) || j->o.ops->allocate(j->o.ops->arg, fd, st.st_size) ||
         j->o.ops->sync(j->o.ops->arg, fd)) {
         fd_closep(&fd);
-        return OK;                                 /* a new segment will do, or say why not */
+        return;
     }
-    (void)f;
     j->fd = fd;
     j->at = (int64_t)tail;
     j->size = st.st_size;
-    return OK;
 }
 
 enum err journal_recover(struct journal *j,
                          enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
                          struct fault *f)
 {
-    struct replay r = { .j = j, .each = each, .arg = arg, .f = f, .note_fd = -1 };
-    uint64_t *numbers = mem_alloc(SEGMENTS_MAX * sizeof *numbers);
-    size_t n = 0, tail = 0;
-    note_open(&r);
-    enum err e = list_segments(j, numbers, &n, f);
-    for (size_t i = 0; i < n && !e; i++)
-        e = read_one(&r, numbers[i], &tail);
-    if (!e && n) {
-        j->next_number = numbers[n - 1] + 1;
-        e = reopen_newest(j, tail, f);
+    struct replay r = { .j = j, .each = each, .arg = arg, .f = f };
+    struct numbers all = { 0 };
+    size_t tail = 0;
+    enum err e = list_segments(j, &all, f);
+    note_open(j, &r.note);
+    for (size_t i = 0; i < all.n && !e; i++)
+        e = read_one(&r, all.at[i], durable_before(j, all.at + i + 1, all.n - i - 1), &tail);
+    if (!e && all.n) {
+        j->next_number = all.at[all.n - 1] + 1;
+        reopen_newest(j, tail);
     }
+    note_close(&r.note, !e);
     j->next_seq = MAX(r.expected, UINT64_C(1));
     buf_done(&r.body);
-    mem_free(numbers);
-    fd_closep(&r.note_fd);
-    if (!e)
-        unlink(r.note);
+    mem_free(all.at);
     return e;
 }

@@ -221,6 +221,7 @@ static enum err open_files(struct store *s, struct fault *f)
         .dir = s->dir,
         .ops = s->cfg.ops,
         .segment_bytes = s->cfg.segment_bytes,
+        .applied = s->applied,
         .report = on_journal_report,
         .report_arg = s,
     };

@@ -327,8 +327,6 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     struct store *s = arg;
     struct arena mem;
     struct batch b;
-    if (fr->seq <= s->applied)
-        return OK;                                 /* all of it is in partitions */
     arena_init(&mem, REPLAY_ARENA_BYTES);
     enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
