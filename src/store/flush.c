@@ -1,4 +1,4 @@
-/* store/flush.c -- sealed generations into partitions, and what is done once a minute.
+/* store/flush.c -- sealed generations into partitions.
  *
  *   sealed generation -> rows by partition -> chunks -> one transaction a partition, with
  *   the generation's last sequence as its mark -> new view, generation gone -> log cut
@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/num.h"
 #include "store/store_int.h"
@@ -201,10 +200,12 @@ static void retire_gen(struct store *s, struct gen *g)
     }
     k->first_seq = g->first_seq;
     k->last_seq = g->last_seq;
+    k->since_mono_ns = clock_mono(s->cfg.clock);
     pthread_mutex_lock(&s->lock);
     CHECK(s->oldest == g && g->next);
     s->oldest = g->next;
     s->nsealed--;
+    s->nflushed++;
     old = s->view;
     s->view = fresh;
     s->flush_fault = (struct fault){ 0 };
@@ -216,7 +217,7 @@ static void retire_gen(struct store *s, struct gen *g)
     gen_unref(g);
 }
 
-static enum err flush_gen(struct store *s, struct gen *g, struct fault *f)
+enum err store_flush_gen(struct store *s, struct gen *g, struct fault *f)
 {
     struct job j = { .s = s, .g = g };
     arena_init(&j.mem, SCAN_ARENA_BYTES * 4);
@@ -225,122 +226,4 @@ static enum err flush_gen(struct store *s, struct gen *g, struct fault *f)
     if (!e)
         retire_gen(s, g);
     return e;
-}
-
-/* ---- once a minute --------------------------------------------------------- */
-
-static void drop_old(struct store *s)
-{
-    int64_t keep = atomic_load(&s->retention_ns), edge = clock_now(s->cfg.clock) - keep;
-    struct fault f = { 0 };
-    if (!keep)
-        return;
-    struct part_view *v = part_view_get(s->parts);
-    bool dropped = false;
-    for (uint32_t i = 0; i < v->n && v->at[i].to_ns <= edge; i++) {
-        if (part_drop(s->parts, v->at[i].from_ns, &f))
-            store_report(s, "retention", f.msg);
-        dropped = true;
-    }
-    part_view_unref(v);
-    if (!dropped)
-        return;
-    if (catalog_moved_prune(s->catalog, edge, &f))
-        store_report(s, "retention", f.msg);
-    struct part_view *fresh = part_view_get(s->parts);
-    pthread_mutex_lock(&s->lock);
-    v = s->view;
-    s->view = fresh;
-    pthread_mutex_unlock(&s->lock);
-    part_view_unref(v);
-}
-
-/* Bases that queries had to work out, as carry rows. */
-static void write_carries(struct store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    struct carry_job *jobs = TAKE(s->carries);
-    uint32_t n = s->ncarries;
-    s->ncarries = 0;
-    pthread_mutex_unlock(&s->lock);
-    struct fault f = { 0 };
-    struct part_carry *row = mem_alloc((n + 1) * sizeof *row);
-    for (uint32_t i = 0; i < n;) {
-        uint32_t k = 0;
-        int64_t from = jobs[i].from_ns;
-        for (; i < n && jobs[i].from_ns == from; i++)
-            row[k++] = jobs[i].carry;
-        if (part_carry_put(s->parts, from, row, k, &f))
-            store_report(s, "carry", f.msg);       /* they are worked out again */
-    }
-    mem_free(row);
-    mem_free(jobs);
-}
-
-static void seal_if_old(struct store *s)
-{
-    GUARD(&s->apply_lock);
-    if (s->live->last_seq && clock_mono(s->cfg.clock) - s->live->begun_mono_ns >= s->cfg.flush_age_ns)
-        store_seal(s);
-}
-
-static void tick(struct store *s)
-{
-    struct fault f = { 0 };
-    seal_if_old(s);
-    write_carries(s);
-    drop_old(s);
-    if (part_tick(s->parts, &f))
-        store_report(s, "partitions", f.msg);
-}
-
-/* ---- the thread ------------------------------------------------------------ */
-
-static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t ns)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    int64_t at = (int64_t)t.tv_nsec + ns;
-    t.tv_sec += (time_t)(at / NS_PER_S);
-    t.tv_nsec = (long)(at % NS_PER_S);
-    pthread_cond_timedwait(c, m, &t);
-}
-
-/* The oldest sealed generation; NULL: a minute is over, or the store stops. */
-static struct gen *next_sealed(struct store *s, bool *ret_stop)
-{
-    GUARD(&s->lock);
-    if (s->oldest == s->live && !s->stopping_flusher)
-        wait_until(&s->flush_cond, &s->lock, TICK_NS);
-    *ret_stop = s->stopping_flusher && s->oldest == s->live;
-    return s->oldest == s->live ? NULL : s->oldest;
-}
-
-static bool failed(struct store *s, const struct fault *f)
-{
-    store_report(s, "flush", f->msg);
-    GUARD(&s->lock);
-    s->flush_fault = *f;
-    s->flush_failures++;
-    pthread_cond_broadcast(&s->flushed_cond);
-    if (!s->stopping_flusher)
-        wait_until(&s->flush_cond, &s->lock, RETRY_NS);
-    return s->stopping_flusher;                    /* the rest is in the log */
-}
-
-void *store_flusher_main(void *arg)
-{
-    struct store *s = arg;
-    int64_t next_tick = clock_mono(s->cfg.clock) + TICK_NS;
-    for (bool stop = false; !stop;) {
-        struct gen *g = next_sealed(s, &stop);
-        struct fault f = { 0 };
-        if (g && flush_gen(s, g, &f))
-            stop = failed(s, &f);
-        if (!stop && clock_mono(s->cfg.clock) >= next_tick) {
-            tick(s);
-            next_tick = clock_mono(s->cfg.clock) + TICK_NS;
-        }
-    }
-    return NULL;
 }

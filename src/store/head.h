@@ -56,7 +56,7 @@ struct gen {
     uint32_t room;
     uint64_t first_seq, last_seq;                  /* of the frames whose rows it holds; 0: none */
     int64_t begun_mono_ns;                         /* when the first row came */
-    uint64_t log_bytes;                            /* writer only: of the frames, as they came */
+    uint64_t log_bytes;                            /* under the store's apply lock: of the frames, as they came */
     _Atomic uint64_t bytes;
     struct gen *next;                              /* the store's list, oldest first */
 };

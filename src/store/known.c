@@ -101,6 +101,7 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
         struct chunk_idents *x = &s->sets[i];
         if (x->used && x->from_ns == it->from_ns && x->chunk == c->id) {
             x->used = ++s->sets_clock;
+            x->used_mono_ns = clock_mono(s->cfg.clock);
             return x;
         }
         if (x->used < oldest->used)
@@ -122,6 +123,7 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
     oldest->from_ns = it->from_ns;
     oldest->chunk = c->id;
     oldest->used = ++s->sets_clock;
+    oldest->used_mono_ns = clock_mono(s->cfg.clock);
     return oldest;
 }
 

@@ -11,11 +11,13 @@
 #define FLUSH_AGE_NS         (INT64_C(3600) * NS_PER_S)
 #define GENERATION_ROWS      (80u << 10)           /* room of one generation: a chunk, and a few requests more */
 #define QUEUE_BYTES          (UINT64_C(256) << 20) /* waiting for the writer; beyond it: come again later */
-#define SEALED_MAX           4                     /* generations waiting for the flusher; beyond it: come again later */
+#define SEALED_MAX           2                     /* generations waiting for the flusher; beyond it the writer waits */
+#define SEALED_WAIT_NS       NS_PER_S              /* for so long; then: come again later */
 #define GROUP_BYTES          (UINT64_C(16) << 20)  /* of one group commit */
 #define LOOKBACK_NS          (INT64_C(35) * NS_PER_DAY)  /* how far back a total looks */
 #define IDENT_SETS           8                     /* decoded chunks whose identities are remembered, 64 k rows each */
 #define IDENT_KEPT           2                     /* flushed generations whose identities stay in memory */
+#define IDENT_REST_NS        (INT64_C(600) * NS_PER_S)  /* and those of both are given back when they were not asked so long */
 #define CARRY_QUEUE_MAX      20000                 /* computed bases waiting to be written as carry rows */
 #define SCAN_ROWS_MAX        UINT64_C(2000000000)  /* one scan, when the query sets no limit */
 #define SCAN_BYTES_MAX       (UINT64_C(64) << 30)

@@ -51,26 +51,40 @@ static enum err names_of_item(const struct part_item *it, const struct scan_req 
     return OK;
 }
 
+struct pictured {
+    struct gen *gen;
+    struct block b;
+};
+
+/* All generations that hold rows of the table, in one moment. */
+static struct pictured *take_pictures(struct store *s, enum table t, struct arena *mem, uint32_t *ret_n)
+{
+    GUARD(&s->lock);
+    struct pictured *all = NULL;
+    uint32_t n = 0, cap = 0;
+    for (struct gen *g = s->oldest; g; g = g->next) {
+        if (!gen_rows(g, t))
+            continue;
+        struct pictured *p = arena_push(mem, all, n, cap);
+        p->gen = gen_ref(g);
+        head_picture(g->heads[t], mem, &p->b);
+    }
+    *ret_n = n;
+    return all;
+}
+
 /* Heads are small: their rows are asked. */
 static void names_of_heads(struct store *s, const struct scan_req *req,
                            void (*each)(void *arg, enum place place, struct str name), void *arg)
 {
     struct arena mem;
-    struct block pictures[SEALED_MAX + 8];
-    struct gen *gens[SEALED_MAX + 8];
-    uint32_t n = 0;
+    uint32_t n;
     arena_init(&mem, 16 << 20);
-    {
-        GUARD(&s->lock);
-        for (struct gen *g = s->oldest; g && n < LEN(gens); g = g->next)
-            if (gen_rows(g, req->table)) {
-                gens[n] = gen_ref(g);
-                head_picture(g->heads[req->table], &mem, &pictures[n++]);
-            }
-    }
+    struct pictured *all = take_pictures(s, req->table, &mem, &n);
     for (uint32_t i = 0; i < n; i++) {
-        struct block *b = &pictures[i];
-        uint32_t *sel = arena_new(&mem, uint32_t, b->n + 1);
+        struct block *b = &all[i].b;
+        struct arena scratch = mem;
+        uint32_t *sel = arena_new(&scratch, uint32_t, b->n + 1);
         for (uint32_t k = 0; k < b->n; k++)
             if (b->time_ns[k] >= req->from_ns && b->time_ns[k] < req->to_ns)
                 sel[b->nsel++] = k;
@@ -78,7 +92,7 @@ static void names_of_heads(struct store *s, const struct scan_req *req,
         for (uint32_t k = 0; k < b->ncols; k++)
             if (has_value(b, &b->cols[k]))
                 each(arg, b->cols[k].key.place, b->cols[k].key.name);
-        gen_unref(gens[i]);
+        gen_unref(all[i].gen);
     }
     arena_done(&mem);
 }

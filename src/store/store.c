@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,8 @@ static enum err make_dirs(const char *dir, struct fault *f)
     return file_mkdir(dir, f);
 }
 
+/* The lock goes with the process. That its number cannot be written for others to read,
+ * on a full disk, is no reason not to start. */
 static enum err take_lock(struct store *s, struct fault *f)
 {
     char path[1100], text[32] = { 0 };
@@ -53,16 +56,17 @@ static enum err take_lock(struct store *s, struct fault *f)
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return fault_set(f, E_IO, 0, "open %s: %s", path, strerror(errno));
-    struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fcntl(s->lock_fd, F_SETLK, &l)) {
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK)
+            return fault_set(f, E_IO, 0, "lock %s: %s", path, strerror(errno));
         ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
         struct str pid = str_trim((struct str){ text, n > 0 ? (size_t)n : 0 });
         return fault_set(f, E_EXIST, 0, "another process (pid " STR_FMT ") has the data directory %s; stop it, or give another --data",
                          STR_ARG(pid), s->dir);
     }
-    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
-        return fault_set(f, E_IO, 0, "write %s: %s", path, strerror(errno));
+    int n = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
+    if (pwrite(s->lock_fd, text, (size_t)n, 0) != n)
+        store_report(s, "lock", "the number of this process cannot be written to its lock file");
     return OK;
 }
 
@@ -105,8 +109,8 @@ static void store_stats(struct source *src, struct source_stats *ret)
     r.refused = s->refused;
     r.seq = s->seq;
     r.last_recv_ns = s->last_recv_ns;
-    r.read_only = s->read_only;
-    memcpy(r.reason, s->reason, sizeof r.reason);
+    r.read_only = s->read_only || store_is_stuck(s);
+    snprintf(r.reason, sizeof r.reason, "%.159s", s->read_only ? s->reason : r.read_only ? s->flush_fault.msg : "");
     r.disk_bytes += r.log_bytes;
     *ret = r;
 }
@@ -273,11 +277,11 @@ enum err store_flush(struct store *s, struct fault *f)
     store_seal(s);
     pthread_mutex_unlock(&s->apply_lock);
     GUARD(&s->lock);
-    uint64_t failures = s->flush_failures;
+    uint64_t failures = s->flush_failures, until = s->nflushed + s->nsealed;
     pthread_cond_signal(&s->flush_cond);
-    while (s->nsealed && s->flush_failures == failures)
+    while (s->nflushed < until && s->flush_failures == failures)
         pthread_cond_wait(&s->flushed_cond, &s->lock);
-    if (!s->nsealed)
+    if (s->nflushed >= until)
         return OK;
     if (f)
         *f = s->flush_fault;
@@ -300,7 +304,8 @@ static void stop_threads(struct store *s)
     pthread_cond_signal(&s->flush_cond);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->flusher, NULL);
-    if (s->oldest == s->live && !s->live->last_seq)
+    struct fault f = { 0 };
+    if (s->oldest == s->live && !s->live->last_seq && !store_metas_save(s, &f))
         journal_empty(s->journal);
 }
 

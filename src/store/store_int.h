@@ -22,7 +22,8 @@ enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024 };
 /* Identities of a flushed generation, and of which frames it held. */
 struct kept_idents {
     struct ident idents[TABLE_COUNT];
-    uint64_t first_seq, last_seq;
+    uint64_t first_seq, last_seq;                  /* 0, 0: there are none */
+    int64_t since_mono_ns;
 };
 
 /* Identities of one chunk, made anew from its columns. */
@@ -30,7 +31,8 @@ struct chunk_idents {
     int64_t from_ns;
     uint64_t chunk;
     struct ident ids;
-    uint64_t used;                                 /* the clock of the cache */
+    uint64_t used;                                 /* the clock of the cache; 0: free */
+    int64_t used_mono_ns;
 };
 
 struct carry_job {
@@ -61,7 +63,9 @@ struct store {
     pthread_mutex_t lock;
     pthread_cond_t flush_cond, flushed_cond;
     struct gen *oldest, *live;                     /* the list ends with live */
-    uint32_t nsealed;
+    uint32_t nsealed;                              /* generations that wait for the flusher */
+    uint64_t nflushed;                             /* counts up */
+    uint64_t ticks_asked, ticks_done;              /* store_tick() */
     struct part_view *view;
     uint64_t flush_failures;                       /* counts up; store_flush() looks at it */
     struct fault flush_fault;
@@ -105,6 +109,11 @@ static inline pthread_mutex_t *lock_mutex(pthread_mutex_t *m)
 #define GUARD(m) CLEANUP(unlock_mutex) UNUSED pthread_mutex_t *guard_ = lock_mutex(m)
 
 void store_report(struct store *s, const char *cause, const char *text);
+/* Under lock: the log could be written, but partitions cannot, and there is no room for more. */
+static inline bool store_is_stuck(const struct store *s)
+{
+    return s->flush_fault.code && s->nsealed > SEALED_MAX;
+}
 
 /* writer.c */
 void store_write(struct sink *sink, struct write_req *w);
@@ -121,10 +130,14 @@ struct known {
 };
 void known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret);
 
-/* flush.c */
-void *store_flusher_main(void *arg);
+/* flush.c: the flusher's. After a failure the generation stays as it was. */
+enum err store_flush_gen(struct store *s, struct gen *g, struct fault *f);
 /* Everything up to this sequence is in partitions; 0 if nobody noted it. */
 uint64_t store_applied(struct store *s);
+
+/* flusher.c */
+void *store_flusher_main(void *arg);
+void store_tick(struct store *s);                  /* what is done once a minute, now; waits for it */
 
 /* scan.c, lists.c, bases.c */
 enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f);

@@ -7,6 +7,7 @@
  * leaves out the same rows and gives partitions only what they do not have yet.
  */
 #include <string.h>
+#include <time.h>
 
 #include "store/store_int.h"
 
@@ -182,7 +183,7 @@ static void note_again(struct store *s, const struct row *r, uint64_t seq, int64
 }
 
 /* Rows of one batch into the head. `replayed`: only what partitions do not have yet. */
-static void apply(struct store *s, struct batch *b, uint64_t seq, bool replayed)
+static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame_bytes, bool replayed)
 {
     GUARD(&s->apply_lock);
     make_room(s, b);
@@ -204,6 +205,7 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, bool replayed)
     }
 
     struct gen *g = s->live;
+    g->log_bytes += frame_bytes;
     if (n.kept) {
         struct batch view = *b;
         view.mem = &scratch;
@@ -245,33 +247,43 @@ static void set_state(struct store *s, bool read_only, const char *reason)
     s->reason[n] = 0;
 }
 
-static bool must_wait(struct store *s, struct fault *f)
+/* A flusher that is only slower than the writer is waited for a little: that slows down
+ * who sends, and an answer that is late is better than one that says no. */
+static enum err wait_for_room(struct store *s, struct fault *f)
 {
-    bool waits;
-    {
-        GUARD(&s->lock);
-        waits = s->nsealed > SEALED_MAX;
-        if (waits)
-            fault_set(f, E_UNAVAILABLE, 0, "partitions cannot be written as fast as data comes%s%s",
-                      s->flush_fault.code ? ": " : "", s->flush_fault.code ? s->flush_fault.msg : "");
-    }
-    if (!waits && s->retry_mono_ns && clock_mono(s->cfg.clock) < s->retry_mono_ns) {
-        GUARD(&s->lock);
-        fault_set(f, E_UNAVAILABLE, 0, "%s", s->reason);
-        waits = true;
-    }
-    return waits;
+    struct timespec until;
+    clock_deadline(SEALED_WAIT_NS, &until);
+    GUARD(&s->lock);
+    bool late = false;
+    while (s->nsealed > SEALED_MAX && !s->flush_fault.code && !late)
+        late = pthread_cond_timedwait(&s->flushed_cond, &s->lock, &until) != 0;
+    if (s->nsealed <= SEALED_MAX)
+        return OK;
+    return fault_set(f, E_UNAVAILABLE, 0, "partitions cannot be written as fast as data comes%s%s",
+                     s->flush_fault.code ? ": " : "", s->flush_fault.code ? s->flush_fault.msg : "");
+}
+
+/* After a failure the log is tried again once a second. */
+static enum err wait_for_log(struct store *s, struct fault *f)
+{
+    if (!s->retry_mono_ns || clock_mono(s->cfg.clock) >= s->retry_mono_ns)
+        return OK;
+    GUARD(&s->lock);
+    return fault_set(f, E_UNAVAILABLE, 0, "%s", s->reason);
 }
 
 static enum err commit(struct store *s, struct write_req *group, struct fault *f)
 {
-    if (must_wait(s, f))
-        return f->code;
+    enum err e = wait_for_log(s, f);
+    if (!e)
+        e = wait_for_room(s, f);
+    if (e)
+        return e;
     for (struct write_req *w = group; w; w = w->next) {
         struct journal_frame fr = { .kind = w->kind, .recv_ns = w->recv_ns, .body = w->body };
         journal_add(s->journal, &fr);
     }
-    enum err e = journal_commit(s->journal, f);
+    e = journal_commit(s->journal, f);
     if (!e && s->retry_mono_ns) {
         s->retry_mono_ns = 0;
         set_state(s, false, "");
@@ -295,21 +307,20 @@ static void write_group(struct store *s, struct write_req *group)
     seq = journal_next_seq(s->journal) - n;
     for (struct write_req *w = group, *next; w; w = next, seq++) {
         next = w->next;
-        if (!e) {
-            uint64_t bytes = w->body.n;
-            apply(s, w->batch, seq, false);
-            s->live->log_bytes += bytes;
-        }
+        if (!e)
+            apply(s, w->batch, seq, w->body.n, false);
         w->done(w, e, e ? &f : NULL);              /* w may be gone now */
     }
     if (e)
         return;
     call_watchers(s, seq - 1);
     GUARD(&s->apply_lock);
-    if (!s->live->last_seq && s->oldest == s->live)
+    if (!s->live->last_seq && s->oldest == s->live) {
         journal_cut(s->journal, seq - 1);          /* all of it was there already */
-    else if (is_full(s))
+        s->live->log_bytes = 0;
+    } else if (is_full(s)) {
         store_seal(s);
+    }
 }
 
 void *store_writer_main(void *arg)
@@ -330,10 +341,10 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     arena_init(&mem, REPLAY_ARENA_BYTES);
     enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
-        apply(s, &b, fr->seq, true);
+        apply(s, &b, fr->seq, fr->body.n, true);
         batch_done(&b);
         GUARD(&s->apply_lock);
-        if (live_rows_max(s->live) >= s->cfg.flush_rows)
+        if (is_full(s))
             store_seal(s);
     }
     arena_done(&mem);

@@ -1,0 +1,186 @@
+/* store/flusher.c -- the thread that flushes, and what it does once a minute.
+ *
+ * It alone writes partitions, so whatever else changes them is done here too: bases that
+ * queries worked out become carry rows, old partitions go, idle ones are closed. Memory
+ * that only helps while data comes is given back when none does.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "store/store_int.h"
+
+/* ---- once a minute --------------------------------------------------------- */
+
+static void show_view(struct store *s)
+{
+    struct part_view *v = part_view_get(s->parts), *old;
+    pthread_mutex_lock(&s->lock);
+    old = s->view;
+    s->view = v;
+    pthread_mutex_unlock(&s->lock);
+    part_view_unref(old);
+}
+
+static void drop_old(struct store *s)
+{
+    int64_t keep = atomic_load(&s->retention_ns), edge = clock_now(s->cfg.clock) - keep;
+    struct fault f = { 0 };
+    if (!keep)
+        return;
+    struct part_view *v = part_view_get(s->parts);
+    bool dropped = false;
+    for (uint32_t i = 0; i < v->n && v->at[i].to_ns <= edge; i++) {
+        if (part_drop(s->parts, v->at[i].from_ns, &f))
+            store_report(s, "retention", f.msg);
+        dropped = true;
+    }
+    part_view_unref(v);
+    if (!dropped)
+        return;
+    if (catalog_moved_prune(s->catalog, edge, &f))
+        store_report(s, "retention", f.msg);
+    show_view(s);
+}
+
+static int by_partition(const void *a, const void *b)
+{
+    const struct carry_job *x = a, *y = b;
+    return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
+}
+
+/* Bases that queries had to work out, as carry rows: one transaction a partition. */
+static void write_carries(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct carry_job *jobs = TAKE(s->carries);
+    uint32_t n = s->ncarries;
+    s->ncarries = 0;
+    pthread_mutex_unlock(&s->lock);
+    struct fault f = { 0 };
+    struct part_carry *row = mem_alloc((n + 1) * sizeof *row);
+    if (n)
+        qsort(jobs, n, sizeof *jobs, by_partition);
+    for (uint32_t i = 0; i < n;) {
+        uint32_t k = 0;
+        int64_t from = jobs[i].from_ns;
+        for (; i < n && jobs[i].from_ns == from; i++)
+            row[k++] = jobs[i].carry;
+        enum err e = part_carry_put(s->parts, from, row, k, &f);
+        if (e && e != E_NOTFOUND)                  /* they are worked out again; a partition may be gone meanwhile */
+            store_report(s, "carry", f.msg);
+    }
+    mem_free(row);
+    mem_free(jobs);
+}
+
+/* Identities in memory spare the disk when a client sends again what it sent just now. */
+static void rest_idents(struct store *s)
+{
+    GUARD(&s->apply_lock);
+    int64_t edge = clock_mono(s->cfg.clock) - IDENT_REST_NS;
+    for (int i = 0; i < IDENT_KEPT; i++) {
+        struct kept_idents *k = &s->kept[i];
+        if (!k->last_seq || k->since_mono_ns > edge)
+            continue;
+        for (int t = 0; t < TABLE_COUNT; t++)
+            ident_done(&k->idents[t]);
+        *k = (struct kept_idents){ 0 };
+    }
+    for (int i = 0; i < IDENT_SETS; i++)
+        if (s->sets[i].used && s->sets[i].used_mono_ns <= edge) {
+            ident_done(&s->sets[i].ids);
+            s->sets[i] = (struct chunk_idents){ 0 };
+        }
+}
+
+static void seal_if_old(struct store *s)
+{
+    GUARD(&s->apply_lock);
+    if (s->live->last_seq && clock_mono(s->cfg.clock) - s->live->begun_mono_ns >= s->cfg.flush_age_ns)
+        store_seal(s);
+}
+
+static void tick(struct store *s)
+{
+    struct fault f = { 0 };
+    seal_if_old(s);
+    write_carries(s);
+    drop_old(s);
+    rest_idents(s);
+    if (store_metas_save(s, &f))
+        store_report(s, "catalogue", f.msg);
+    if (part_tick(s->parts, &f))
+        store_report(s, "partitions", f.msg);
+}
+
+void store_tick(struct store *s)
+{
+    GUARD(&s->lock);
+    uint64_t mine = ++s->ticks_asked;
+    pthread_cond_signal(&s->flush_cond);
+    while (s->ticks_done < mine)
+        pthread_cond_wait(&s->flushed_cond, &s->lock);
+}
+
+/* ---- the thread ------------------------------------------------------------ */
+
+static void wait_for(pthread_cond_t *c, pthread_mutex_t *m, int64_t ns)
+{
+    struct timespec t;
+    clock_deadline(ns, &t);
+    pthread_cond_timedwait(c, m, &t);
+}
+
+/* The oldest sealed generation; NULL: there is something else to do, or time is over. */
+static struct gen *next_sealed(struct store *s, bool *ret_stop)
+{
+    GUARD(&s->lock);
+    if (s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
+        wait_for(&s->flush_cond, &s->lock, TICK_NS);
+    *ret_stop = s->stopping_flusher && s->oldest == s->live;
+    return s->oldest == s->live ? NULL : s->oldest;
+}
+
+static bool failed(struct store *s, const struct fault *f)
+{
+    store_report(s, "flush", f->msg);
+    GUARD(&s->lock);
+    s->flush_fault = *f;
+    s->flush_failures++;
+    pthread_cond_broadcast(&s->flushed_cond);
+    if (!s->stopping_flusher && s->ticks_asked == s->ticks_done)
+        wait_for(&s->flush_cond, &s->lock, RETRY_NS);
+    return s->stopping_flusher;                    /* the rest is in the log */
+}
+
+static uint64_t ticks_asked(struct store *s)
+{
+    GUARD(&s->lock);
+    return s->ticks_asked;
+}
+
+static void ticked(struct store *s, uint64_t asked)
+{
+    GUARD(&s->lock);
+    s->ticks_done = asked;
+    pthread_cond_broadcast(&s->flushed_cond);
+}
+
+void *store_flusher_main(void *arg)
+{
+    struct store *s = arg;
+    int64_t next_tick = clock_mono(s->cfg.clock) + TICK_NS;
+    for (bool stop = false; !stop;) {
+        struct gen *g = next_sealed(s, &stop);
+        struct fault f = { 0 };
+        if (g && store_flush_gen(s, g, &f))
+            stop = failed(s, &f);
+        uint64_t asked = ticks_asked(s);
+        if (!stop && (asked != s->ticks_done || clock_mono(s->cfg.clock) >= next_tick)) {
+            tick(s);
+            ticked(s, asked);
+            next_tick = clock_mono(s->cfg.clock) + TICK_NS;
+        }
+    }
+    return NULL;
+}
