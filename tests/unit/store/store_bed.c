@@ -204,3 +204,13 @@ char *bed_rows(struct store_bed *b, enum table t)
     arena_done(&mem);
     return all;
 }
+
+#ifdef __SANITIZE_THREAD__
+/* Tests fork a child that opens a store, after the parent had threads of its own. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+#endif

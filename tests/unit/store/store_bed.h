@@ -12,7 +12,7 @@ struct store_bed {
     char dir[64];
     struct store_config cfg;
     struct store *store;
-    int64_t now_ns;                                /* wall and monotonic time of its clock */
+    _Atomic int64_t now_ns;                        /* wall and monotonic time of its clock; the flusher reads it too */
     struct clock clock;
     unsigned reports;
     char report[1024];                             /* the newest one */
