@@ -192,6 +192,13 @@ static uint64_t highest_mark(const struct store *s)
     return seq;
 }
 
+/* SQLite would make the file readable for everybody. What it makes beside it takes its mode. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd_closep(&fd);
+}
+
 static enum err open_files(struct store *s, struct fault *f)
 {
     char path[1100];
@@ -202,6 +209,7 @@ static enum err open_files(struct store *s, struct fault *f)
     if (e)
         return e;
     snprintf(path, sizeof path, "%s/ccmon.db", s->dir);
+    make_private(path);
     e = catalog_open(path, &s->catalog, &fresh, f);
     if (e)
         return e;
