@@ -8,6 +8,8 @@
  */
 #include "app/config.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +38,11 @@ struct key {
 #define PORT(i)   (offsetof(struct config, ports) + (i) * sizeof(uint64_t))
 
 enum { AGE_MAX_S = 100 * 366 * 86400L };
+
+/* Seconds as a person writes them. */
+#define AGE_FMT    "%lld%s"
+#define AGE_ARG(s) (long long)((s) % 86400 == 0 ? (s) / 86400 : (s) % 3600 == 0 ? (s) / 3600 : (s)), \
+                   (s) % 86400 == 0 ? "d" : (s) % 3600 == 0 ? "h" : "s"
 
 static const struct key keys[] = {
     { S("data"), KEY_TEXT, AT(data), "", 0, 0, NULL, false,
@@ -113,8 +120,8 @@ static enum err set_age(const struct key *k, int64_t *at, struct str text, struc
         return fault_set(f, E_SYNTAX, 0, STR_FMT ": \"" STR_FMT "\" is no duration such as 30d, 12h or 5m%s%s",
                          STR_ARG(k->name), STR_ARG(text), k->choices ? ", nor " : "", k->choices ? k->choices : "");
     if (ns / NS_PER_S < k->min || ns / NS_PER_S > k->max)
-        return fault_set(f, E_SYNTAX, 0, STR_FMT ": " STR_FMT " is out of range, %llds to %llds", STR_ARG(k->name),
-                         STR_ARG(text), (long long)k->min, (long long)k->max);
+        return fault_set(f, E_SYNTAX, 0, STR_FMT ": " STR_FMT " is out of range, " AGE_FMT " to " AGE_FMT, STR_ARG(k->name),
+                         STR_ARG(text), AGE_ARG(k->min), AGE_ARG(k->max));
     *at = ns;
     return OK;
 }
@@ -305,7 +312,7 @@ static bool is_prometheus_key(struct str name)
 
 static enum err unknown_key(struct reader *r, const struct yaml *node, struct str path)
 {
-    fault_set(r->f, E_SYNTAX, 0, "unknown key \"" STR_FMT "\"; docs/configuration.md lists the keys", STR_ARG(path));
+    fault_set(r->f, E_SYNTAX, 0, "unknown key \"" STR_FMT "\"; `ccmon describe keys` lists them", STR_ARG(path));
     return at_node(r, node->key_line, node->key_col, S(""));
 }
 
@@ -324,6 +331,9 @@ static enum err read_map(struct reader *r, const struct yaml *map, struct str se
             r->warn(arena_cstr(&r->c->mem, s));
         } else if (!section.n && !r->prometheus && is_section(y->key) && (y->kind == YAML_MAP || y->kind == YAML_NULL)) {
             e = read_map(r, y, y->key);
+        } else if (!section.n && !r->prometheus && is_section(y->key)) {
+            fault_set(r->f, E_SYNTAX, 0, STR_FMT ": a map of keys is wanted", STR_ARG(y->key));
+            e = at_node(r, y->line, y->col, S(""));
         } else {
             e = unknown_key(r, y, path);
         }
@@ -368,6 +378,11 @@ bool addr_is_loopback(struct str addr)
 
 enum err config_check(const struct config *c, struct fault *f)
 {
+    char addr[64], parsed[16];
+    snprintf(addr, sizeof addr, STR_FMT, STR_ARG(c->bind));
+    if (inet_pton(AF_INET, addr, parsed) != 1 && inet_pton(AF_INET6, addr, parsed) != 1)
+        return fault_set(f, E_SYNTAX, 0, "bind: \"" STR_FMT "\" is no IPv4 or IPv6 address such as 127.0.0.1 or ::1",
+                         STR_ARG(c->bind));
     if (!addr_is_loopback(c->bind) && !c->open)
         return fault_set(f, E_SYNTAX, 0,
                          "bind " STR_FMT " can be reached from other machines. Set `open: true` in the configuration "
@@ -412,6 +427,14 @@ void config_diff(const struct config *old, const struct config *new, struct buf 
     }
 }
 
+static void describe_choices(const char *choices, struct buf *out)
+{
+    for (struct str rest = str_c(choices); rest.p;) {
+        struct str one = str_cut(&rest, '|');
+        buf_fmt(out, "`" STR_FMT "`%s", STR_ARG(one), rest.p ? " " : "");
+    }
+}
+
 void config_describe(struct buf *out)
 {
     buf_str(out, S("| key | default | values | on reload | what it does |\n| --- | --- | --- | --- | --- |\n"));
@@ -419,10 +442,9 @@ void config_describe(struct buf *out)
         const struct key *k = &keys[i];
         buf_fmt(out, "| `" STR_FMT "` | %s%s%s | ", STR_ARG(k->name), *k->def ? "`" : "", k->def, *k->def ? "`" : "");
         if (k->type == KEY_CHOICE)
-            for (struct str rest = str_c(k->choices); rest.p;)
-                buf_fmt(out, "`" STR_FMT "` ", STR_ARG(str_cut(&rest, '|')));
+            describe_choices(k->choices, out);
         else if (k->type == KEY_AGE)
-            buf_fmt(out, "duration, %lld s to %lld s%s%s", (long long)k->min, (long long)k->max, k->choices ? ", or " : "",
+            buf_fmt(out, "duration, " AGE_FMT " to " AGE_FMT "%s%s", AGE_ARG(k->min), AGE_ARG(k->max), k->choices ? ", or " : "",
                     k->choices ? k->choices : "");
         else if (k->type == KEY_COUNT || k->type == KEY_PORT)
             buf_fmt(out, "%lld to %lld", (long long)k->min, (long long)k->max);

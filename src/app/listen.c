@@ -9,6 +9,24 @@
 
 enum { TABLES_MAX = 6 };
 
+/* Somebody opened the port of an API in a browser. */
+static void handle_root(struct http_req *r)
+{
+    const struct app *a = r->arg;
+    struct str page = S("the web port");
+    for (uint32_t i = 0; i < a->api.nlisteners; i++)
+        if (str_eq(a->api.listeners[i].name, port_names[PORT_WEB]))
+            page = a->api.listeners[i].addr;
+    struct str text = arena_fmt(r->mem, "ccmon answers the API of " STR_FMT " here; its page is at http://" STR_FMT "\n",
+                                STR_ARG(r->listener), STR_ARG(page));
+    http_reply(r, 200, S("text/plain; charset=utf-8"), text);
+}
+
+static const struct http_route routes_root[] = {
+    { HTTP_GET, "/", handle_root, ROUTE_LOOP, "says what this port is for" },
+    { 0 },
+};
+
 /* What one listener answers, in the order in which tables are searched. */
 struct mount {
     enum port_name port;
@@ -17,8 +35,8 @@ struct mount {
 
 static const struct mount mounts[] = {
     { PORT_OTLP_HTTP, { routes_otlp, routes_otlp_any } },
-    { PORT_PROMETHEUS, { routes_prometheus, routes_admin, routes_otlp } },
-    { PORT_LOKI, { routes_loki, routes_admin, routes_otlp } },
+    { PORT_PROMETHEUS, { routes_prometheus, routes_admin, routes_root, routes_otlp } },
+    { PORT_LOKI, { routes_loki, routes_admin, routes_root, routes_otlp } },
     { PORT_WEB, { routes_prometheus, routes_loki, routes_admin, routes_otlp, routes_web } },
 };
 
@@ -26,7 +44,7 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
 {
     if (routes == routes_otlp || routes == routes_otlp_any)
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
-    if (routes == routes_admin)
+    if (routes == routes_admin || routes == routes_root)
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)
         return (struct http_table){ .routes = routes, .arg = a->web };
@@ -57,9 +75,9 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
     if (!e || e != E_EXIST || a->cfg.port_asked[m->port])
         return e;
 
-    l->problem = arena_fmt(&a->cfg.mem,
-                           "port %u is taken by another program. Everything it answers is on the web port too; stop that "
-                           "program, or give another one: --port " STR_FMT "=NUMBER", want, STR_ARG(name));
+    l->problem = arena_fmt(&a->cfg.mem, "port %u is taken by another program. %s; stop that program, or give another port: --port " STR_FMT
+                           "=NUMBER", want,
+                           m->port == PORT_WEB ? "There is no page" : "Everything it answers is on the web port too", STR_ARG(name));
     log_line(LOG_WARN, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(l->problem));
     return OK;
 }
@@ -74,6 +92,11 @@ enum err app_listen(struct app *a, struct fault *f)
         if (e)
             return e;
     }
+    uint32_t bound = 0;
+    for (uint32_t i = 0; i < a->api.nlisteners; i++)
+        bound += !a->api.listeners[i].problem.n;
+    if (!bound)
+        return fault_set(f, E_EXIST, 0, "every port is taken by another program; is another ccmon running?");
     for (uint32_t i = 0; i < a->api.nlisteners; i++)
         if (!a->api.listeners[i].problem.n)
             printf("listening " STR_FMT " " STR_FMT "\n", STR_ARG(a->api.listeners[i].name),

@@ -37,7 +37,7 @@ static void usage(FILE *to)
     fputs("ccmon: what Claude Code costs, does and breaks\n\n", to);
     for (size_t i = 0; i < LEN(verbs); i++)
         fprintf(to, "  ccmon %s %s\n        %s\n", verbs[i].name, verbs[i].args, verbs[i].doc);
-    fputs("\nNAME is otlp-http, otlp-grpc, prometheus, loki or web; NUMBER 0 is any free port.\n"
+    fputs("\nNAME is otlp-http, otlp-grpc (not answered by this version), prometheus, loki or web; NUMBER 0\nis any free port.\n"
           "--prometheus.config.file FILE reads a prometheus.yml in the place of --config.\n", to);
 }
 
@@ -116,6 +116,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 static int verb_serve(int argc, char **argv)
 {
     static struct options o;
+    if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")))
+        return verb_help(0, NULL);
     int rc = parse_options(&o, argc, argv);
     return rc ? rc : app_serve(&o);
 }

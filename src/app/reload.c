@@ -46,7 +46,7 @@ enum err app_reload(struct app *a, struct fault *f)
         config_diff(&a->cfg, &fresh, &names);
         apply(a, &fresh);
         if (names.n)
-            log_line(LOG_WARN, "reload: these take effect at the next start: " STR_FMT, STR_ARG(buf_view(&names)));
+            log_line(LOG_WARN, "configuration reloaded; these take effect at the next start: " STR_FMT, STR_ARG(buf_view(&names)));
         else
             log_line(LOG_INFO, "configuration reloaded");
         config_done(&fresh);

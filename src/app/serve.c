@@ -142,6 +142,21 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* For the person who started it: where to go next. */
+static void tell_addresses(const struct app *a)
+{
+    for (uint32_t i = 0; i < a->api.nlisteners; i++) {
+        const struct api_listener *l = &a->api.listeners[i];
+        if (!l->problem.n && str_eq(l->name, port_names[PORT_WEB]))
+            log_line(LOG_INFO, "the page: http://" STR_FMT, STR_ARG(l->addr));
+        if (!l->problem.n && str_eq(l->name, port_names[PORT_OTLP_HTTP]))
+            log_line(LOG_INFO, "Claude Code sends to: OTEL_EXPORTER_OTLP_ENDPOINT=http://" STR_FMT, STR_ARG(l->addr));
+    }
+    log_line(LOG_INFO, "data: " STR_FMT, STR_ARG(a->cfg.data));
+    if (a->api.open)
+        log_line(LOG_WARN, "open: whoever reaches " STR_FMT " may read and write everything", STR_ARG(a->cfg.bind));
+}
+
 int app_serve(const struct options *o)
 {
     static struct app a = { .reload_lock = PTHREAD_MUTEX_INITIALIZER };
@@ -164,6 +179,7 @@ int app_serve(const struct options *o)
     } else {
         puts("ready");
         fflush(stdout);
+        tell_addresses(&a);
         wait_for_signals(&a, &signals);
     }
     stop(&a);

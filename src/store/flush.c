@@ -156,16 +156,22 @@ static enum err note_moved(struct job *j, struct fault *f)
 static enum err note_applied(struct job *j, struct fault *f)
 {
     char text[24];
-    return catalog_set(j->s->catalog, S("applied_seq"), (struct str){ text, num_fmt_i64(text, (int64_t)j->g->last_seq) }, f);
+    int64_t recv;
+    {
+        GUARD(&j->s->lock);
+        recv = j->s->last_recv_ns;
+    }
+    enum err e = catalog_set(j->s->catalog, S("last_recv_ns"), (struct str){ text, num_fmt_i64(text, recv) }, f);
+    return e ? e : catalog_set(j->s->catalog, S("applied_seq"), (struct str){ text, num_fmt_i64(text, (int64_t)j->g->last_seq) }, f);
 }
 
-uint64_t store_applied(struct store *s)
+uint64_t store_noted(struct store *s, struct str key)
 {
     struct arena mem;
     struct str text;
     uint64_t n = 0;
     arena_init(&mem, 4096);
-    if (catalog_get(s->catalog, S("applied_seq"), &mem, &text, NULL) || !str_to_u64(text, &n))
+    if (catalog_get(s->catalog, key, &mem, &text, NULL) || !str_to_u64(text, &n))
         n = 0;
     arena_done(&mem);
     return n;

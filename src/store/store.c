@@ -227,7 +227,8 @@ static enum err open_files(struct store *s, struct fault *f)
     if (e)
         return e;
     s->view = part_view_get(s->parts);
-    s->applied = fresh ? 0 : store_applied(s);
+    s->applied = fresh ? 0 : store_noted(s, S("applied_seq"));
+    s->last_recv_ns = (int64_t)store_noted(s, S("last_recv_ns"));
     s->marked = highest_mark(s);
     struct journal_opts jo = {
         .dir = s->dir,

@@ -132,8 +132,9 @@ void known_find(struct store *s, const struct batch *b, const bool *ask, struct 
 
 /* flush.c: the flusher's. After a failure the generation stays as it was. */
 enum err store_flush_gen(struct store *s, struct gen *g, struct fault *f);
-/* Everything up to this sequence is in partitions; 0 if nobody noted it. */
-uint64_t store_applied(struct store *s);
+/* A number that the flusher noted in the catalogue; 0 if there is none. applied_seq: all
+ * frames up to it are in partitions. last_recv_ns: when the newest row was received. */
+uint64_t store_noted(struct store *s, struct str key);
 
 /* flusher.c */
 void *store_flusher_main(void *arg);

@@ -83,7 +83,7 @@ function Traps({ endpoint }: { endpoint: string }) {
       <ul>
         <li><b>Wait for the interval, or for the end.</b> Metrics are sent every 60 s and events every 5 s; a short <code>claude -p</code> run sends everything once, when it ends. A killed run sends nothing more.</li>
         <li><b>Restart Claude Code.</b> The variables are read at its start. In a terminal they hold for that terminal only; in <code>settings.json</code> for all sessions.</li>
-        <li><b>Use port {port} for http/protobuf and http/json.</b> 4317 is gRPC and wants <code>OTEL_EXPORTER_OTLP_PROTOCOL=grpc</code>.</li>
+        <li><b>Use port {port} for http/protobuf and http/json.</b> gRPC (4317) is not answered by this version.</li>
         <li><b>Per-signal endpoints are taken verbatim.</b> <code>OTEL_EXPORTER_OTLP_METRICS_ENDPOINT</code> needs the whole path, <code>{endpoint}/v1/metrics</code>; the general one gets it added.</li>
         <li><b>Exporter variables in a repository's own <code>.claude/settings.json</code> are ignored,</b> and managed settings win over yours.</li>
         <li><b>Errors are silent</b> unless <code>CLAUDE_CODE_OTEL_DIAG_STDERR=1</code> is set.</li>
