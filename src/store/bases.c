@@ -217,12 +217,15 @@ static bool too_far(const struct job *j, const struct want *w, int64_t time_ns)
     return reference(j, w) - time_ns >= LOOKBACK_NS;
 }
 
+/* Of one moment the larger value first: it is the one that counts where only one does. */
 static int newest_first(const void *a, const void *b)
 {
     const struct point *x = a, *y = b;
     if (x->want != y->want)
         return x->want < y->want ? -1 : 1;
-    return x->time_ns > y->time_ns ? -1 : x->time_ns < y->time_ns;
+    if (x->time_ns != y->time_ns)
+        return x->time_ns > y->time_ns ? -1 : 1;
+    return x->value > y->value ? -1 : x->value < y->value;
 }
 
 /* Points of open streams, newest first; a gap of 35 days ends a stream. */
@@ -508,11 +511,15 @@ static bool is_settled(const struct job *j, const struct want *w)
     return w->key->start_ns ? w->key->start_ns >= j->from_ns : w->own.last_ns != 0;
 }
 
+/* Was nothing there before the partition? A stream that its newest value settled was not
+ * looked for. */
 static bool group_is_empty(const struct job *j, uint32_t group)
 {
-    for (uint32_t i = 0; i < j->n; i++)
-        if (j->wants[i].of == group && j->wants[i].tail.last_ns)
+    for (uint32_t i = 0; i < j->n; i++) {
+        const struct want *w = &j->wants[i];
+        if (w->of == group && (w->tail.last_ns || (!w->key->start_ns && w->own.last_ns)))
             return false;
+    }
     return true;
 }
 
@@ -581,16 +588,28 @@ static enum err ask(struct store *s, const struct matcher *m, uint32_t nm, int64
 {
     struct job j = { .s = s, .m = m, .nm = nm, .names = names, .money = money, .at_ns = at_ns, .f = f };
     arena_init(&j.mem, SCAN_ARENA_BYTES);
+    uint32_t *which = arena_new(&j.mem, uint32_t, nkeys + 1);
     for (size_t i = 0; i < nkeys; i++) {
+        which[i] = MAP_NONE;
         if (asks_for_money(&keys[i], names) != money)
             continue;
-        uint32_t at = want_add(&j, key_id(&keys[i], names), &keys[i], NO_GROUP);
-        j.groups = j.groups || j.wants[at].group;
+        struct id128 id = key_id(&keys[i], names);
+        which[i] = want_of(&j, id);
+        if (which[i] == MAP_NONE)
+            which[i] = want_add(&j, id, &keys[i], NO_GROUP);
+        j.groups = j.groups || j.wants[which[i]].group;
     }
     take_view(&j);
     enum err e = j.n ? find_all(&j) : OK;
     for (uint32_t i = 0; i < j.n && !e; i++)
         answer(&j, &j.wants[i]);
+    for (size_t i = 0; i < nkeys && !e; i++)       /* keys that were asked twice */
+        if (which[i] != MAP_NONE && j.wants[which[i]].key != &keys[i]) {
+            const struct base_key *k = j.wants[which[i]].key;
+            keys[i].base = k->base;
+            keys[i].known = k->known;
+            keys[i].last_ns = k->last_ns;
+        }
     part_view_unref(j.view);
     map_done(&j.index);
     arena_done(&j.mem);

@@ -66,6 +66,7 @@ void bed_init(struct bed *b);                      /* an empty directory, nothin
 void bed_done(struct bed *b);                      /* closes, removes */
 enum err bed_open(struct bed *b, struct fault *f);
 void bed_close(struct bed *b);
+void bed_pass(struct bed *b, int64_t ns);          /* time, on both clocks; the store may look at them meanwhile */
 void bed_copy(const char *from, const char *to);   /* a directory with all in it */
 void bed_remove(const char *dir);
 void bed_path(const struct bed *b, const char *rest, char out[400]);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,7 @@ static void old_rows_go(void **state)
     const struct block *blk;
     uint64_t rows = 0;
     assert_int_equal(src->scan_begin(src, &req, &sc, NULL), OK);
-    b.now_ns += 10 * NS_PER_DAY;
+    bed_pass(&b, 10 * NS_PER_DAY);
     store_tick(b.store);
     assert_int_equal(stats_of(&b).partitions, 1);  /* what came at receive time */
     while (!src->scan_next(sc, &blk, NULL) && blk)
@@ -245,7 +246,7 @@ static void old_rows_go(void **state)
     bed_same_rows(&b, "all but one are gone");
 
     /* Of moved rows the ids went with their partitions: they would be new again. */
-    b.now_ns += 2 * NS_PER_DAY;
+    bed_pass(&b, 2 * NS_PER_DAY);
     store_tick(b.store);
     forget_before(&b, INT64_MAX);
     map_clear(&b.known);
@@ -259,7 +260,7 @@ static void old_rows_go(void **state)
     /* For ever is for ever. */
     store_set_retention(b.store, 0);
     must_flush(&b);
-    b.now_ns += 1000 * NS_PER_DAY;
+    bed_pass(&b, 1000 * NS_PER_DAY);
     store_tick(b.store);
     bed_same_rows(&b, "forever");
     if (b.reports)
@@ -277,7 +278,7 @@ static void old_generations_are_flushed(void **state)
     must_write(&b, &r);
     store_tick(b.store);
     assert_int_equal(stats_of(&b).head_rows, 3);
-    b.mono_ns += FLUSH_AGE_NS;
+    bed_pass(&b, FLUSH_AGE_NS);
     store_tick(b.store);
     store_tick(b.store);                           /* sealed by the one before */
     assert_int_equal(stats_of(&b).head_rows, 0);
@@ -298,7 +299,7 @@ static void idle_memory_is_given_back(void **state)
     must_flush(&b);
     assert_true(b.store->kept[0].idents[TABLE_LOG].n == 50);
     must_write(&b, &r);
-    b.mono_ns += IDENT_REST_NS + 1;
+    bed_pass(&b, IDENT_REST_NS + 1);
     store_tick(b.store);
     for (int i = 0; i < IDENT_KEPT; i++)
         assert_true(!b.store->kept[i].idents[TABLE_LOG].slots && !b.store->kept[i].last_seq);
@@ -306,7 +307,7 @@ static void idle_memory_is_given_back(void **state)
     assert_true(b.store->sets[0].ids.n == 50);
     store_tick(b.store);
     assert_true(b.store->sets[0].ids.n == 50);
-    b.mono_ns += IDENT_REST_NS + 1;
+    bed_pass(&b, IDENT_REST_NS + 1);
     store_tick(b.store);
     assert_null(b.store->sets[0].ids.slots);
     must_write(&b, &r);
@@ -386,8 +387,13 @@ static void metadata_stays(void **state)
 
 static struct {
     bool log, parts;                               /* what has no room */
-    pthread_mutex_t gate;                          /* held: partitions are not written */
-} disk = { .gate = PTHREAD_MUTEX_INITIALIZER };
+    bool shut;                                     /* partitions are not written as long as it is */
+} disk;
+
+static void shut_gate(bool shut)
+{
+    __atomic_store_n(&disk.shut, shut, __ATOMIC_RELEASE);
+}
 
 static int disk_sync(void *arg, int fd)
 {
@@ -410,8 +416,8 @@ static int disk_before(void *arg, enum vfs_op op, const char *path, size_t *n)
     (void)arg, (void)n;
     if (op != VFS_WRITE || !strstr(path, "/part/"))
         return 0;
-    pthread_mutex_lock(&disk.gate);
-    pthread_mutex_unlock(&disk.gate);
+    while (__atomic_load_n(&disk.shut, __ATOMIC_ACQUIRE))
+        sched_yield();
     return __atomic_load_n(&disk.parts, __ATOMIC_ACQUIRE) ? ENOSPC : 0;
 }
 
@@ -443,10 +449,10 @@ static void full_for_the_log(void **state)
         assert_true(s.read_only);
         assert_non_null(strstr(s.reason, "No space left on device"));
         bed_same_rows(&b, "full");
-        b.mono_ns += i ? RETRY_NS + 1 : 1;         /* also without a try */
+        bed_pass(&b, i ? RETRY_NS + 1 : 1);         /* also without a try */
     }
     set_disk(false, false);
-    b.mono_ns += RETRY_NS + 1;
+    bed_pass(&b, RETRY_NS + 1);
     struct bed_req later = some_logs(&b, b.now_ns, 200, 5);
     must_write(&b, &later);
     assert_false(stats_of(&b).read_only);
@@ -530,7 +536,7 @@ static void full_at_the_start(void **state)
     r = some_logs(&b, b.now_ns, 100, 5);
     assert_int_equal(bed_put(&b, &r, &f), E_UNAVAILABLE);
     set_disk(false, false);
-    b.mono_ns += RETRY_NS + 1;
+    bed_pass(&b, RETRY_NS + 1);
     must_write(&b, &r);
     bed_same_rows(&b, "room");
     bed_done(&b);
@@ -550,7 +556,7 @@ static void *open_gate(void *arg)
         full = r->b->store->nsealed > SEALED_MAX;
         pthread_mutex_unlock(&r->b->store->lock);
     }
-    pthread_mutex_unlock(&disk.gate);
+    shut_gate(false);
     return NULL;
 }
 
@@ -566,7 +572,7 @@ static void a_slow_flusher(void **state)
     store_vfs_install(&hook);
     set_disk(false, false);
     must_open(&b);
-    pthread_mutex_lock(&disk.gate);
+    shut_gate(true);
     struct bed_pending sent[12];
     for (uint32_t i = 0; i < LEN(sent); i++) {
         struct bed_req q = some_logs(&b, b.now_ns, i * 10, 10);
@@ -600,7 +606,7 @@ static void a_full_queue(void **state)
     store_vfs_install(&hook);
     set_disk(false, false);
     must_open(&b);
-    pthread_mutex_lock(&disk.gate);                /* the writer comes to stand behind the flusher */
+    shut_gate(true);                               /* the writer comes to stand behind the flusher */
     struct bed_pending sent[40];
     unsigned kept = 0, refused = 0;
     struct bed_req all[LEN(sent)];
@@ -610,7 +616,7 @@ static void a_full_queue(void **state)
         while (i <= SEALED_MAX && !__atomic_load_n(&sent[i].done, __ATOMIC_ACQUIRE))
             ;
     }
-    pthread_mutex_unlock(&disk.gate);
+    shut_gate(false);
     for (uint32_t i = 0; i < LEN(sent); i++) {
         struct fault f = { 0 };
         enum err e = bed_wait(&sent[i], &f);

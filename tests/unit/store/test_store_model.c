@@ -406,7 +406,7 @@ static int run_session(struct bed *b, void *arg)
         return 1;
     }
     for (uint32_t i = 0; i < s->steps; i++) {
-        b->now_ns += (int64_t)below(s->g, 3600) * NS_PER_S / (chance(s->g, 20) ? 1 : 100);
+        bed_pass(b, (int64_t)below(s->g, 3600) * NS_PER_S / (chance(s->g, 20) ? 1 : 100));
         struct bed_req r = next_req(s->g, b->now_ns);
         bool flush = chance(s->g, 12);
         if (s->write && bed_put(b, &r, &f)) {
