@@ -27,6 +27,7 @@
 #include "store/limits.h"
 
 enum { DEATHS_MAX = 2, READ_STEP = 1 << 20, READ_PAGE = 4096 };
+#define SEQUENCE_JUMP_MAX (UINT64_C(1) << 32)
 
 struct replay {
     struct journal *j;
@@ -165,13 +166,19 @@ static bool frame_at(const struct loaded *m, size_t at, struct frame_head *ret, 
     return frame_head_good(ret, m->head.generation) && frame_body_good(ret, *ret_body, m->head.generation);
 }
 
+/* Is it one of those that may come now? Whole groups may be missing, not half of all numbers. */
+static bool may_follow(const struct replay *r, const struct frame_head *h)
+{
+    return h->seq >= r->expected && h->seq - r->expected <= SEQUENCE_JUMP_MAX;
+}
+
 /* The next good frame after a bad one at `at`; SIZE_MAX if there is none. */
 static size_t find_frame(const struct replay *r, const struct loaded *m, size_t at)
 {
     struct frame_head h;
     struct str body;
     for (size_t i = at + 8; i < m->data; i += 8)
-        if (frame_at(m, i, &h, &body) && h.seq >= r->expected)
+        if (frame_at(m, i, &h, &body) && may_follow(r, &h))
             return i;
     return SIZE_MAX;
 }
@@ -227,7 +234,7 @@ static enum err replay_segment(struct replay *r, struct segment *s, const struct
         struct frame_head h;
         struct str body;
         *ret_tail = at;
-        if (!frame_at(m, at, &h, &body) || h.seq < r->expected) {
+        if (!frame_at(m, at, &h, &body) || !may_follow(r, &h)) {
             size_t next = find_frame(r, m, at);
             enum err e = stretch_aside(r, m, at, next);
             if (e || next == SIZE_MAX)
