@@ -140,10 +140,26 @@ static bool span_hash(const struct batch *b, const struct row *r, struct id128 *
     return found == 2;
 }
 
+/* The time that names a row: what the sender said. Where it said none, 0, so that a resend
+ * has the same name; but the next sample of a series would have it too, so a sample that
+ * nothing else tells from the next one is named by its receipt. */
+static int64_t naming_time(enum table t, const struct row *r)
+{
+    if (r->claimed_ns != ROW_NO_TIME)
+        return r->claimed_ns ? r->claimed_ns : r->time_ns;
+    bool told_by_start = r->temporality == TEMPORALITY_DELTA && r->start_ns;
+    return t == TABLE_SAMPLE && !told_by_start ? r->time_ns : 0;
+}
+
+bool row_is_moved(enum table t, const struct row *r)
+{
+    return r->claimed_ns && naming_time(t, r) != r->time_ns;
+}
+
 static struct id128 row_hash(const struct batch *b, const struct row *r, const struct id128 *groups)
 {
     struct id128 sum = { 0 };
-    int64_t said = r->claimed_ns == ROW_NO_TIME ? 0 : r->claimed_ns ? r->claimed_ns : r->time_ns;
+    int64_t said = naming_time(b->table, r);
     uint64_t value = 0;
     int64_t start = 0;
 

@@ -109,6 +109,11 @@ void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t obser
  * cumulative (labels, start, time); gauge and plain sample (labels, time); span
  * (trace id, span id); OTLP log record: every field and attribute, in any order,
  * resource and scope included; pushed entry: stream labels, time, line, metadata. Uses the
- * claimed time where there is one, and never the receive time, so that a resend
- * has the same id: a time the sender did not give counts as 0. */
+ * claimed time where there is one, so that a resend has the same id; a time the sender
+ * did not give counts as 0. Only samples without a time that no start tells apart (all
+ * but deltas with a start) are named by their receive time: else the second value of a
+ * gauge would be the first one sent again. */
 void rows_identify(struct batch *b);
+/* Does the row stand at another time than the one it is named by? Its resend may then
+ * land in another place. */
+bool row_is_moved(enum table t, const struct row *r);

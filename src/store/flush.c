@@ -117,6 +117,17 @@ static enum err write_day(struct job *j, int64_t from_ns, struct fault *f)
     return e;
 }
 
+static struct row fixed_of(enum table t, const struct block *b, uint32_t i)
+{
+    struct row r = { .time_ns = b->time_ns[i], .claimed_ns = b->claimed_ns[i], .group = ROW_NO_GROUP };
+    if (t == TABLE_SAMPLE) {
+        r.start_ns = b->start_ns[i];
+        r.value = b->value[i];
+        r.temporality = (enum temporality)b->temporality[i];
+    }
+    return r;
+}
+
 /* Ids of rows that stand at their receive time: after their partitions have them, before
  * the log is cut. A crash in between replays the frames, and nothing is missing. */
 static enum err note_moved(struct job *j, struct fault *f)
@@ -128,16 +139,11 @@ static enum err note_moved(struct job *j, struct fault *f)
         struct batch rows;
         batch_init(&rows, &j->mem, (enum table)t, 0);
         for (uint32_t i = 0; i < b->n; i++) {
-            if (!b->claimed_ns[i])
+            struct row fixed = fixed_of((enum table)t, b, i);
+            if (!row_is_moved((enum table)t, &fixed))
                 continue;
             struct row *r = batch_row(&rows);
-            r->time_ns = b->time_ns[i];
-            r->claimed_ns = b->claimed_ns[i];
-            if (t == TABLE_SAMPLE) {
-                r->start_ns = b->start_ns[i];
-                r->value = b->value[i];
-                r->temporality = (enum temporality)b->temporality[i];
-            }
+            *r = fixed;
             for (uint32_t c = 0; c < b->ncols; c++)
                 if (b->cols[c].code[i])
                     cells_put(&r->cells, &j->mem, batch_col(&rows, b->cols[c].key.place, b->cols[c].key.name),

@@ -241,7 +241,7 @@ void known_find(struct store *s, const struct batch *b, const bool *ask, struct 
         const struct row *r = &b->rows[i];
         if (!ask[i])
             continue;
-        if (r->claimed_ns && was_moved(s, r->id)) {
+        if (row_is_moved(b->table, r) && was_moved(s, r->id)) {
             ret[i] = (struct known){ true, r->value };
             continue;
         }

@@ -174,11 +174,11 @@ static bool take_row(struct store *s, enum table t, const struct row *r, bool as
 
 /* A row that a partition has already. If it was moved, a crash may have come before its
  * identity was noted in the catalogue. */
-static void note_again(struct store *s, const struct row *r, uint64_t seq, int64_t recv_ns)
+static void note_again(struct store *s, enum table t, const struct row *r, uint64_t seq, int64_t recv_ns)
 {
     struct moved_id m = { r->id, seq, recv_ns };
     struct fault f = { 0 };
-    if (r->claimed_ns && catalog_moved_put(s->catalog, &m, 1, &f))
+    if (row_is_moved(t, r) && catalog_moved_put(s->catalog, &m, 1, &f))
         store_report(s, "catalogue", f.msg);
 }
 
@@ -199,7 +199,7 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame
     known_find(s, b, ask, &scratch, known);
     for (uint32_t i = 0; i < b->nrows; i++) {
         if (skip[i])
-            note_again(s, &b->rows[i], seq, b->recv_ns);
+            note_again(s, b->table, &b->rows[i], seq, b->recv_ns);
         else
             keep[i] = take_row(s, b->table, &b->rows[i], ask[i], &known[i], &n);
     }

@@ -373,6 +373,17 @@ static struct str cell_line(const struct bed_cell *c, struct arena *mem)
     return arena_fmt(mem, "%d" STR_FMT "=" STR_FMT, (int)c->place, STR_ARG(c->name), STR_ARG(v));
 }
 
+/* Events, spans and deltas with a start are the same row whenever they come; of the other
+ * samples without a time each receipt is a row. */
+static int64_t named_time(const struct bed_kept *k)
+{
+    if (k->claimed_ns > 0)
+        return k->claimed_ns;
+    if (k->claimed_ns == 0 || k->table != TABLE_SAMPLE)
+        return k->claimed_ns ? 0 : k->time_ns;
+    return k->row.temporality != TEMPORALITY_DELTA || k->row.start_ns == 0 ? k->recv_ns : 0;
+}
+
 /* Accounting rule 5, in words of its own. */
 static struct str identity(const struct bed_kept *k, struct arena *mem)
 {
@@ -389,7 +400,7 @@ static struct str identity(const struct bed_kept *k, struct arena *mem)
             parts[n++] = cell_line(&r->cells[i], mem);
     }
     struct str cells = join(parts, n, mem);
-    int64_t said = ids == 2 ? 0 : k->claimed_ns == ROW_NO_TIME ? 0 : k->claimed_ns ? k->claimed_ns : k->time_ns;
+    int64_t said = ids == 2 ? 0 : named_time(k);
     uint64_t bits = 0;
     if (k->table != TABLE_SAMPLE)
         return arena_fmt(mem, "%d %" PRId64 STR_FMT, (int)k->table, said, STR_ARG(cells));

@@ -137,6 +137,41 @@ static void identity_does_not_know_the_receive_time(void **state)
     arena_done(&mem);
 }
 
+/* Samples that say no time: their time is that of their receipt. Only a delta that says
+ * its start can be told from the next one, so only that one is the same when it comes again. */
+static const struct {
+    enum temporality temporality;
+    int64_t start;
+    bool same;
+} timeless[] = {
+    { TEMPORALITY_NONE, 0, false },
+    { TEMPORALITY_CUMULATIVE, 5, false },
+    { TEMPORALITY_CUMULATIVE, 0, false },
+    { TEMPORALITY_DELTA, 5, true },
+    { TEMPORALITY_DELTA, 0, false },
+};
+
+static void samples_without_a_time(void **state)
+{
+    (void)state;
+    struct arena mem;
+    arena_init(&mem, 1 << 20);
+    for (size_t i = 0; i < LEN(timeless); i++) {
+        struct batch b[2];
+        for (int k = 0; k < 2; k++) {
+            batch_init(&b[k], &mem, TABLE_SAMPLE, recv + k);
+            fill(&b[k], &(struct spec){ TABLE_SAMPLE, timeless[i].temporality, 0, timeless[i].start, 1, "m=x" });
+            row_set_time(&b[k], &b[k].rows[0], 0, 0, oldest);
+            rows_identify(&b[k]);
+        }
+        if (id128_eq(b[0].rows[0].id, b[1].rows[0].id) != timeless[i].same)
+            fail_msg("row %zu", i);
+        batch_done(&b[0]);
+        batch_done(&b[1]);
+    }
+    arena_done(&mem);
+}
+
 static void columns_are_interned(void **state)
 {
     (void)state;
@@ -164,6 +199,7 @@ int main(void)
         cmocka_unit_test(time_of_a_row),
         cmocka_unit_test(identity_of_a_row),
         cmocka_unit_test(identity_does_not_know_the_receive_time),
+        cmocka_unit_test(samples_without_a_time),
         cmocka_unit_test(columns_are_interned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static int64_t some_time(struct gen *g, int64_t now)
 /* The catalogue of moved rows keeps no values, so no larger one can win there. */
 static bool is_possible(const struct bed_row *r, int64_t now)
 {
-    return r->said_ns > now - BED_RETENTION && r->said_ns <= now + NS_PER_DAY;
+    return r->said_ns == 0 || (r->said_ns > now - BED_RETENTION && r->said_ns <= now + NS_PER_DAY);
 }
 
 static void make_sample(struct gen *g, struct bed_row *r, int64_t now)
