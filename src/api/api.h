@@ -5,6 +5,8 @@
  * Threads:  read-only while serving, but for the fields that say otherwise.
  */
 #pragma once
+#include <stdatomic.h>
+
 #include "http/http.h"
 #include "query/query.h"
 
@@ -26,7 +28,7 @@ struct api {
     bool open;                                     /* bound beyond loopback without access control: every page says so */
     int64_t start_ns;
     struct str version, data_dir;
-    int64_t retention_ns;                          /* 0: forever */
+    _Atomic int64_t retention_ns;                  /* 0: forever; a reload may change it */
     struct api_listener listeners[API_LISTENERS_MAX];
     uint32_t nlisteners;
 };

@@ -32,6 +32,8 @@ static void apply(struct app *a, const struct config *fresh)
     log_set_level((enum log_level)fresh->log_level);
     a->cfg.log_level = fresh->log_level;
     a->cfg.retention_ns = fresh->retention_ns;
+    atomic_store(&a->otlp.retention_ns, fresh->retention_ns);
+    atomic_store(&a->api.retention_ns, fresh->retention_ns);
     store_set_retention(a->store, fresh->retention_ns);
 }
 

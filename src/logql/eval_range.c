@@ -241,10 +241,7 @@ static enum err read_rows(struct range_job *j, struct fault *f)
         if (e)
             break;
     }
-    struct scan_stats stats = ctx->src->scan_end(sc);
-    ctx->stats.chunks += stats.chunks;
-    ctx->stats.rows_read += stats.rows_read;
-    ctx->stats.bytes_read += stats.bytes_read;
+    query_scan_end(ctx, sc);
     return e;
 }
 

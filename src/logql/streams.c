@@ -139,10 +139,7 @@ static enum err survey_rows(struct survey *s, struct log_span span, struct fault
         for (uint32_t i = 0; i < b->nsel; i++)
             survey_row(s, b->sel[i]);
     }
-    struct scan_stats stats = ctx->src->scan_end(sc);
-    ctx->stats.chunks += stats.chunks;
-    ctx->stats.rows_read += stats.rows_read;
-    ctx->stats.bytes_read += stats.bytes_read;
+    query_scan_end(ctx, sc);
     return e;
 }
 

@@ -19,6 +19,7 @@ enum frame_kind {
 
 struct write_req {
     enum frame_kind kind;
+    uint32_t epoch;                                /* what of the configuration the decoding hung on, as replay needs it */
     struct str body;
     int64_t recv_ns;
     struct batch *batch;
@@ -33,7 +34,7 @@ struct sink {
 
 /* The decoder that replay runs; app/ gives it to the store. Same code as the receiver's. */
 struct frame_decoder {
-    enum err (*decode)(void *arg, enum frame_kind kind, struct str body, int64_t recv_ns,
+    enum err (*decode)(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns,
                        struct arena *mem, struct batch *ret, struct fault *f);
     void *arg;
 };

@@ -117,10 +117,19 @@ static bool form_of(const struct http_req *r, enum otlp_form *ret)
     return true;
 }
 
-static int64_t oldest_ns(int64_t retention_ns, int64_t recv_ns)
+/* Where a row may stand hangs on the retention that was set when it was acknowledged, and on
+ * nothing else of the configuration: whole seconds of it go with the frame. 0 is forever. */
+static uint32_t epoch_of(const struct otlp_receiver *rx)
+{
+    int64_t seconds = atomic_load(&rx->retention_ns) / NS_PER_S;
+    CHECK(seconds >= 0 && seconds <= UINT32_MAX);
+    return (uint32_t)seconds;
+}
+
+static int64_t oldest_ns(uint32_t epoch, int64_t recv_ns)
 {
     int64_t oldest;
-    if (!retention_ns || __builtin_sub_overflow(recv_ns, retention_ns, &oldest))
+    if (!epoch || __builtin_sub_overflow(recv_ns, epoch * NS_PER_S, &oldest))
         return INT64_MIN;
     return oldest;
 }
@@ -136,7 +145,8 @@ static void receive(struct http_req *r, enum otlp_form form, enum otlp_signal si
     arena_init(&j->mem, OTLP_MEMORY_MAX);
 
     enum frame_kind kind = form == OTLP_JSON ? otlp_signals[signal].json : otlp_signals[signal].protobuf;
-    enum err e = otlp_decode(kind, r->body, r->recv_ns, oldest_ns(j->rx->retention_ns, r->recv_ns), &j->mem, &j->batch, &f);
+    uint32_t epoch = epoch_of(j->rx);
+    enum err e = otlp_decode(kind, r->body, r->recv_ns, oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &f);
     if (e) {
         arena_done(&j->mem);
         struct str why = arena_str(r->mem, str_c(f.msg));
@@ -151,7 +161,7 @@ static void receive(struct http_req *r, enum otlp_form form, enum otlp_signal si
         return;
     }
     j->write = (struct write_req){
-        .kind = kind, .body = r->body, .recv_ns = r->recv_ns, .batch = &j->batch, .done = on_written, .arg = j,
+        .kind = kind, .epoch = epoch, .body = r->body, .recv_ns = r->recv_ns, .batch = &j->batch, .done = on_written, .arg = j,
     };
     j->rx->sink->write(j->rx->sink, &j->write);
 }
@@ -255,14 +265,14 @@ void otlp_refuse(struct http_req *r, int status, struct str why)
 
 /* ---- replay -------------------------------------------------------------------------------- */
 
-static enum err decode_frame(void *arg, enum frame_kind kind, struct str body, int64_t recv_ns, struct arena *mem,
-                             struct batch *ret, struct fault *f)
+static enum err decode_frame(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns,
+                             struct arena *mem, struct batch *ret, struct fault *f)
 {
-    const struct otlp_receiver *rx = arg;
-    return otlp_decode(kind, body, recv_ns, oldest_ns(rx->retention_ns, recv_ns), mem, ret, f);
+    (void)arg;                                     /* nothing that is set now may matter */
+    return otlp_decode(kind, body, recv_ns, oldest_ns(epoch, recv_ns), mem, ret, f);
 }
 
-struct frame_decoder otlp_frame_decoder(const struct otlp_receiver *rx)
+struct frame_decoder otlp_frame_decoder(void)
 {
-    return (struct frame_decoder){ .decode = decode_frame, .arg = (void *)rx };
+    return (struct frame_decoder){ .decode = decode_frame };
 }

@@ -11,6 +11,8 @@
  * Spec:     OTLP 1.x, "OTLP/HTTP".
  */
 #pragma once
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "http/http.h"
 #include "model/sink.h"
@@ -18,7 +20,7 @@
 struct otlp_receiver {
     struct sink *sink;
     const struct clock *clock;
-    int64_t retention_ns;        /* 0: forever */
+    _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
     /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
     void (*hint)(void *arg, const char *cause, const char *text);
     void *arg;
@@ -33,4 +35,4 @@ extern const struct http_route routes_otlp_any[];
 /* For http_table.on_error: the server's own refusals in the protocol's form. */
 void otlp_refuse(struct http_req *r, int status, struct str why);
 
-struct frame_decoder otlp_frame_decoder(const struct otlp_receiver *rx);
+struct frame_decoder otlp_frame_decoder(void);

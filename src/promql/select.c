@@ -114,10 +114,7 @@ static enum err scan_rows(struct job *j, struct fault *f)
         if (e)
             break;
     }
-    struct scan_stats stats = q->src->scan_end(sc);
-    q->stats.chunks += stats.chunks;
-    q->stats.rows_read += stats.rows_read;
-    q->stats.bytes_read += stats.bytes_read;
+    query_scan_end(q, sc);
     return e;
 }
 

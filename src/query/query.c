@@ -24,6 +24,14 @@ enum err query_hold(struct query_ctx *q, uint64_t samples, struct fault *f)
     return OK;
 }
 
+void query_scan_end(struct query_ctx *q, struct scan *sc)
+{
+    struct scan_stats stats = q->src->scan_end(sc);
+    q->stats.chunks += stats.chunks;
+    q->stats.rows_read += stats.rows_read;
+    q->stats.bytes_read += stats.bytes_read;
+}
+
 enum err query_check_series(const struct query_ctx *q, uint64_t n, struct fault *f)
 {
     if (q->limits && q->limits->series_max && n > q->limits->series_max)

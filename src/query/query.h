@@ -44,6 +44,8 @@ struct query_ctx {
 MUST enum err query_check(const struct query_ctx *q, struct fault *f);
 /* Counts samples that are now held. */
 MUST enum err query_hold(struct query_ctx *q, uint64_t samples, struct fault *f);
+/* Ends a scan and adds what it read to the query's figures. */
+void query_scan_end(struct query_ctx *q, struct scan *sc);
 MUST enum err query_check_series(const struct query_ctx *q, uint64_t n, struct fault *f);
 
 /* Sets the fault and keeps the whole text in q->error. Returns `code`. */

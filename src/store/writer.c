@@ -280,7 +280,7 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
     if (e)
         return e;
     for (struct write_req *w = group; w; w = w->next) {
-        struct journal_frame fr = { .kind = w->kind, .recv_ns = w->recv_ns, .body = w->body };
+        struct journal_frame fr = { .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body };
         journal_add(s->journal, &fr);
     }
     e = journal_commit(s->journal, f);
@@ -339,7 +339,7 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     struct arena mem;
     struct batch b;
     arena_init(&mem, REPLAY_ARENA_BYTES);
-    enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->body, fr->recv_ns, &mem, &b, f);
+    enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->epoch, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
         apply(s, &b, fr->seq, fr->body.n, true);
         batch_done(&b);

@@ -21,6 +21,7 @@ class Ccmon:
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix='ccmon-test-')
         self.args = list(args)
+        self.retention = 'forever'                 # None: what the configuration says
         self.env = dict(os.environ, **(env or {}))
         self.proc = None
         self.ports = {}
@@ -39,7 +40,8 @@ class Ccmon:
                 os.unlink(self.log)
 
     def start(self):
-        args = [BINARY, 'serve', '--data', self.data, '--retention', 'forever']
+        args = [BINARY, 'serve', '--data', self.data]
+        args += ['--retention', self.retention] if self.retention else []
         for name in PORTS:
             args += ['--port', name + '=0']
         self.err = open(self.log, 'ab')

@@ -274,10 +274,10 @@ static void decode_row(struct batch *b, struct str line)
     r->group = b->ngroups - 1;
 }
 
-enum err bed_decode(void *arg, enum frame_kind kind, struct str body, int64_t recv_ns, struct arena *mem, struct batch *ret,
+enum err bed_decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns, struct arena *mem, struct batch *ret,
                     struct fault *f)
 {
-    (void)arg, (void)kind;
+    (void)arg, (void)kind, (void)epoch;
     struct str table = str_cut(&body, '\n');
     if (table.n != 1 || table.p[0] < '0' || table.p[0] >= '0' + TABLE_COUNT)
         return fault_set(f, E_SYNTAX, 0, "no such table");
@@ -305,7 +305,7 @@ void bed_send(struct bed *b, const struct bed_req *r, struct bed_pending *p)
     arena_init(&p->mem, (size_t)64 << 20);
     buf_init(&p->text, (size_t)256 << 20);
     bed_text(r, &p->text);
-    CHECK(bed_decode(NULL, FRAME_OTLP_LOGS_PB, buf_view(&p->text), r->recv_ns, &p->mem, &p->batch, NULL) == OK);
+    CHECK(bed_decode(NULL, FRAME_OTLP_LOGS_PB, 0, buf_view(&p->text), r->recv_ns, &p->mem, &p->batch, NULL) == OK);
     p->w = (struct write_req){ .kind = FRAME_OTLP_LOGS_PB, .body = buf_view(&p->text), .recv_ns = r->recv_ns,
                                .batch = &p->batch, .done = on_done, .arg = p };
     struct sink *k = store_sink(b->store);

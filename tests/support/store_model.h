@@ -75,7 +75,7 @@ int bed_fork(struct bed *b, int (*run)(struct bed *b, void *arg), void *arg);   
 
 /* The frame of a request, and what a receiver and replay make of it. */
 void bed_text(const struct bed_req *r, struct buf *ret);
-enum err bed_decode(void *arg, enum frame_kind kind, struct str body, int64_t recv_ns, struct arena *mem,
+enum err bed_decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns, struct arena *mem,
                     struct batch *ret, struct fault *f);
 /* Writes and waits. */
 enum err bed_put(struct bed *b, const struct bed_req *r, struct fault *f);

@@ -38,10 +38,10 @@ static void decode_line(struct batch *b, struct str line)
               value_str(line));
 }
 
-static enum err decode(void *arg, enum frame_kind kind, struct str body, int64_t recv_ns, struct arena *mem,
-                       struct batch *ret, struct fault *f)
+static enum err decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns,
+                       struct arena *mem, struct batch *ret, struct fault *f)
 {
-    (void)arg;
+    (void)arg, (void)epoch;
     if (str_starts(body, S("bad")))
         return fault_set(f, E_SYNTAX, 0, "a bad frame");
     if (str_starts(body, S("die")))
@@ -140,7 +140,7 @@ enum err bed_write(struct store_bed *b, const char *text)
     struct waiter x = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
     enum frame_kind kind = text[0] == 'l' ? FRAME_OTLP_LOGS_PB : FRAME_OTLP_METRICS_PB;
     arena_init(&mem, 1 << 20);
-    if (decode(NULL, kind, str_c(text[0] == 'd' || text[0] == 'b' ? "" : text), b->now_ns, &mem, &batch, NULL))
+    if (decode(NULL, kind, 0, str_c(text[0] == 'd' || text[0] == 'b' ? "" : text), b->now_ns, &mem, &batch, NULL))
         return E_SYNTAX;
     struct write_req w = {
         .kind = kind, .body = str_c(text), .recv_ns = b->now_ns, .batch = &batch, .done = on_done, .arg = &x,
