@@ -35,6 +35,7 @@ bench: $(BUILD)/build.ninja
 	@meson test -C $(BUILD) --benchmark --verbose
 
 install: all
+	@meson configure $(BUILD) --prefix "$(PREFIX)"
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
@@ -49,6 +50,6 @@ help:
 	@echo "make bench      benchmarks"
 	@echo "make install    to PREFIX (/usr/local), under DESTDIR if that is set"
 	@echo "make clean      remove the build folders"
-	@echo "Variables: BUILD, CC, CXX (taken when the folder BUILD is made), PREFIX, ARGS"
+	@echo "Variables: BUILD, CC, CXX (both taken when the folder BUILD is made), PREFIX, ARGS"
 
 .PHONY: all run test lint fuzz bench install clean help

@@ -2,13 +2,13 @@ FROM debian:12 AS build
 RUN apt-get update && apt-get install -y --no-install-recommends git make ca-certificates
 COPY . /src
 WORKDIR /src
-RUN make build/ccmon
+RUN scripts/install-deps build && make
 
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libdeflate0 libre2-9 libsqlite3-0 libssl3 libuv1 \
         libxxhash0 libyaml-0-2 libzstd1 && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/ccmon /usr/local/bin/ccmon
-RUN useradd --system --uid 10001 ccmon && install -d -o ccmon -m 700 /data
+RUN useradd --system ccmon && install -d -o ccmon -m 700 /data
 USER ccmon
 VOLUME /data
 EXPOSE 4318 9090 3100 3001

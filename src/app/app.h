@@ -31,6 +31,7 @@ struct app {
     struct otlp_receiver otlp;
     struct api api;
     struct web *web;
+    struct str page_url;                           /* empty: no page */
     pthread_mutex_t reload_lock;                   /* held while a reload runs */
 };
 
@@ -41,6 +42,9 @@ int app_serve(const struct options *o);
 MUST enum err app_config(const struct options *o, struct config *ret, struct fault *f);
 /* Reads the configuration again; a bad one leaves the old one running. */
 MUST enum err app_reload(struct app *a, struct fault *f);
+/* A listener's address as a person on this machine calls it; before threads run, or read
+ * from app.page_url afterwards. */
+struct str app_url(struct app *a, struct str addr);
 MUST enum err app_listen(struct app *a, struct fault *f);
 
 extern const struct http_route routes_admin[];     /* r->arg is struct app */

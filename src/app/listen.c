@@ -13,11 +13,8 @@ enum { TABLES_MAX = 6 };
 static void handle_root(struct http_req *r)
 {
     const struct app *a = r->arg;
-    struct str page = S("the web port");
-    for (uint32_t i = 0; i < a->api.nlisteners; i++)
-        if (str_eq(a->api.listeners[i].name, port_names[PORT_WEB]))
-            page = a->api.listeners[i].addr;
-    struct str text = arena_fmt(r->mem, "ccmon answers the API of " STR_FMT " here; its page is at http://" STR_FMT "\n",
+    struct str page = a->page_url.n ? a->page_url : S("(nowhere: its port is taken)");
+    struct str text = arena_fmt(r->mem, "ccmon answers the API of " STR_FMT " here; its page is at " STR_FMT "\n",
                                 STR_ARG(r->listener), STR_ARG(page));
     http_reply(r, 200, S("text/plain; charset=utf-8"), text);
 }
@@ -51,6 +48,17 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
     return (struct http_table){ .routes = routes, .arg = &a->api };
 }
 
+struct str app_url(struct app *a, struct str addr)
+{
+    struct str rest = addr;
+    str_cut(&rest, ':');
+    if (str_eq(a->cfg.bind, S("0.0.0.0")))         /* an address to bind, not one to call */
+        return arena_fmt(&a->cfg.mem, "http://localhost:" STR_FMT, STR_ARG(rest));
+    if (str_eq(a->cfg.bind, S("::")))
+        return arena_fmt(&a->cfg.mem, "http://localhost" STR_FMT, STR_ARG(str_sub(addr, S("[::]").n, addr.n)));
+    return arena_fmt(&a->cfg.mem, "http://" STR_FMT, STR_ARG(addr));
+}
+
 static struct str addr_text(struct app *a, uint16_t port)
 {
     bool six = str_index(a->cfg.bind, ':') != SIZE_MAX;
@@ -72,6 +80,8 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
     *l = (struct api_listener){ .name = name };
     enum err e = http_listen(a->http, name, a->cfg.bind, want, tables, n, &port, f);
     l->addr = addr_text(a, e ? want : port);
+    if (!e && m->port == PORT_WEB)
+        a->page_url = app_url(a, l->addr);
     if (!e || e != E_EXIST || a->cfg.port_asked[m->port])
         return e;
 

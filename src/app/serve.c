@@ -143,14 +143,14 @@ static void block_signals(sigset_t *set)
 }
 
 /* For the person who started it: where to go next. */
-static void tell_addresses(const struct app *a)
+static void tell_addresses(struct app *a)
 {
+    if (a->page_url.n)
+        log_line(LOG_INFO, "the page: " STR_FMT, STR_ARG(a->page_url));
     for (uint32_t i = 0; i < a->api.nlisteners; i++) {
         const struct api_listener *l = &a->api.listeners[i];
-        if (!l->problem.n && str_eq(l->name, port_names[PORT_WEB]))
-            log_line(LOG_INFO, "the page: http://" STR_FMT, STR_ARG(l->addr));
         if (!l->problem.n && str_eq(l->name, port_names[PORT_OTLP_HTTP]))
-            log_line(LOG_INFO, "Claude Code sends to: OTEL_EXPORTER_OTLP_ENDPOINT=http://" STR_FMT, STR_ARG(l->addr));
+            log_line(LOG_INFO, "Claude Code sends to: OTEL_EXPORTER_OTLP_ENDPOINT=" STR_FMT, STR_ARG(app_url(a, l->addr)));
     }
     log_line(LOG_INFO, "data: " STR_FMT, STR_ARG(a->cfg.data));
     if (a->api.open)

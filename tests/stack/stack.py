@@ -59,6 +59,21 @@ def compose():
             assert published.startswith('127.0.0.1:'), 'published on all addresses: ' + published
 
 
+@case('Dockerfile: builds by a target there is, with the libraries the program loads', 'dpkg')
+def dockerfile():
+    text = read('ccmon.Dockerfile')
+    for target in re.findall(r'(?:^RUN|&&) make\b ?([\w/-]*)', text, re.M):
+        sh('make', '-n', *([target] if target else []), cwd=os.path.join(STACK, '..'))
+    groups = re.findall(r'scripts/install-deps (\w+)', text)
+    assert groups == ['build'], groups
+    installed = set(re.findall(r'\blib[\w.+-]+', re.search(r'^FROM debian:12-slim\n(RUN .*?)\nCOPY', text, re.M | re.S).group(1)))
+    for line in sh('ldd', os.environ.get('CCMON', os.path.join(STACK, '..', 'build', 'ccmon'))).splitlines():
+        m = re.search(r'=> (?:/usr)?(/lib/\S+)', line)
+        owner = m and re.search(r'^(\S+?)(?::\w+)?: ', sh('sh', '-c', 'dpkg -S "*%s" || true' % m.group(1)), re.M)
+        base = ('libc6', 'libstdc++6', 'libgcc-s1', 'libicu72', 'zlib1g')   # of every image, or of one that is listed
+        assert not owner or owner.group(1) in installed or owner.group(1) in base, 'not installed: ' + owner.group(1)
+
+
 @case('prometheus.yml', 'promtool')
 def prometheus_yml():
     assert 'SUCCESS' in sh('promtool', 'check', 'config', os.path.join(STACK, 'prometheus.yml'))
