@@ -137,7 +137,7 @@ export function Setup({ first = false }: { first?: boolean }) {
         <div class="ways">
           <div>
             <h2>For this terminal</h2>
-            <p class="muted">Paste, then start <code>claude</code>. For every terminal put it in <code>~/.profile</code>.</p>
+            <p class="muted">Paste, then start <code>claude</code>. For every terminal put it in <code>~/.bashrc</code> or <code>~/.zshrc</code>.</p>
             <Code text={shell(env)} id="setup-shell" />
           </div>
           <div>
