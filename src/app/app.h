@@ -45,6 +45,7 @@ MUST enum err app_reload(struct app *a, struct fault *f);
 /* A listener's address as a person on this machine calls it; before threads run, or read
  * from app.page_url afterwards. */
 struct str app_url(struct app *a, struct str addr);
+struct frame_decoder app_frame_decoder(void);       /* of every kind of frame, for the store */
 MUST enum err app_listen(struct app *a, struct fault *f);
 
 extern const struct http_route routes_admin[];     /* r->arg is struct app */

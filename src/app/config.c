@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "base/yaml.h"
@@ -255,6 +256,7 @@ enum err config_env(struct config *c, struct fault *f)
 
 struct reader {
     struct config *c;
+    struct fields_reader fields;                   /* for sections, which have tables of their own */
     struct str file;
     bool prometheus;
     void (*warn)(const char *text);
@@ -310,6 +312,30 @@ static bool is_prometheus_key(struct str name)
     return false;
 }
 
+static void warn_field(void *arg, const char *text)
+{
+    const struct reader *r = arg;
+    r->warn(text);
+}
+
+/* Sections that are more than single values; each has a table of its own in the room that acts on
+ * it. `prometheus`: also a top-level name of Prometheus's own file. */
+static const struct section {
+    struct str name;
+    bool prometheus;
+    enum err (*read)(struct config *c, const struct fields_reader *r, const struct yaml *node);
+} sections[] = {
+    { .name = { 0 } },
+};
+
+static const struct section *section_find(const struct reader *r, struct str name)
+{
+    for (const struct section *s = sections; s->name.n; s++)
+        if (str_eq(s->name, name) && (s->prometheus || !r->prometheus))
+            return s;
+    return NULL;
+}
+
 static enum err unknown_key(struct reader *r, const struct yaml *node, struct str path)
 {
     fault_set(r->f, E_SYNTAX, 0, "unknown key \"" STR_FMT "\"; `ccmon describe keys` lists them", STR_ARG(path));
@@ -321,9 +347,12 @@ static enum err read_map(struct reader *r, const struct yaml *map, struct str se
     for (const struct yaml *y = map->child; y; y = y->next) {
         struct str path = section.n ? arena_fmt(&r->c->mem, STR_FMT "." STR_FMT, STR_ARG(section), STR_ARG(y->key)) : y->key;
         const struct key *k = r->prometheus ? NULL : key_find(path);
+        const struct section *own = section.n ? NULL : section_find(r, y->key);
         enum err e = OK;
         if (k) {
             e = read_key(r, k, y);
+        } else if (own) {
+            e = own->read(r->c, &r->fields, y);
         } else if (!section.n && is_prometheus_key(y->key)) {
             struct str s = arena_fmt(&r->c->mem,
                                      STR_FMT ":%u: \"" STR_FMT "\" is Prometheus's own; this version of ccmon does not act on it",
@@ -346,7 +375,8 @@ static enum err read_map(struct reader *r, const struct yaml *map, struct str se
 enum err config_read(struct config *c, struct str name, struct str text, bool prometheus,
                      void (*warn)(const char *text), struct fault *f)
 {
-    struct reader r = { c, name, prometheus, warn, f };
+    struct reader r = { .c = c, .file = name, .prometheus = prometheus, .warn = warn, .f = f };
+    r.fields = (struct fields_reader){ .file = name, .mem = &c->mem, .warn = warn_field, .warn_arg = &r, .f = f };
     struct yaml *root;
     if (yaml_parse(text, &c->mem, &root, f)) {
         struct fault inner = *f;

@@ -50,7 +50,7 @@ static enum err start_store(struct app *a, struct fault *f)
         .dir = a->cfg.data,
         .retention_ns = a->cfg.retention_ns,
         .clock = &clock_system,
-        .decoder = otlp_frame_decoder(),
+        .decoder = app_frame_decoder(),
         .report = on_report,
     };
     enum err e = store_open(&c, &a->store, f);

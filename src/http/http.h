@@ -34,6 +34,8 @@ struct http_req {
     struct str body;                               /* decompressed */
     struct str listener;                           /* "prometheus", ... */
     struct str peer;                               /* "127.0.0.1:40312" */
+    struct str user;                               /* who the access check says it is; empty: nobody in particular */
+    bool http2, tls;                               /* how it came */
     struct arena *mem;                             /* lives as long as the request; budget HTTP_ARENA_BYTES */
     void *arg;                                     /* of the route table */
     int64_t recv_ns;                               /* wall time at which the request was complete */
@@ -52,6 +54,8 @@ uint32_t http_params(struct http_req *r, struct str name, const struct str **ret
 
 /* Adds a header to the coming reply. Before http_reply*, on the handler's thread. */
 void http_reply_header(struct http_req *r, struct str name, struct str value);
+/* A trailer of the reply: HTTP/2 sends it after the body (gRPC), HTTP/1.1 leaves it out. */
+void http_reply_trailer(struct http_req *r, struct str name, struct str value);
 void http_reply(struct http_req *r, int status, struct str content_type, struct str body);       /* copies */
 void http_reply_buf(struct http_req *r, int status, struct str content_type, struct buf *body);  /* takes it over, leaves it empty */
 /* Text body, one line. For endpoints with an error form of their own, do not use it. */
@@ -125,11 +129,16 @@ struct http_stats {
 };
 
 struct http_server;
+struct tls_server;                                 /* http/tls.h */
 MUST enum err http_server_new(const struct http_config *cfg, struct http_server **ret, struct fault *f);
 /* Binds and listens; port 0 takes a free one. Tables are searched in order.
  * E_EXIST when the address is in use. */
 MUST enum err http_listen(struct http_server *s, struct str name, struct str addr, uint16_t port,
                           const struct http_table *tables, uint32_t ntables, uint16_t *ret_port, struct fault *f);
+/* The listener speaks TLS from now on (connections that are open stay as they are); NULL: plainly
+ * again. Takes a reference. Before http_start() or, for a reload, after it, from any thread.
+ * E_NOTFOUND: no such listener. */
+MUST enum err http_listener_tls(struct http_server *s, struct str name, struct tls_server *tls, struct fault *f);
 MUST enum err http_start(struct http_server *s, struct fault *f);      /* starts the threads */
 /* Refuses new requests, ends streams, lets running requests finish for at most grace_ms, then turns
  * r->gone true, closes all, and returns when the handlers on the pool have returned. */

@@ -51,6 +51,13 @@ struct cells {
     uint32_t n, cap;
 };
 
+/* What the sink made of a row. */
+enum verdict {
+    VERDICT_NEW,                 /* kept */
+    VERDICT_DUPLICATE,           /* was there already, just so */
+    VERDICT_REFUSED,             /* its identity was there with another value, which stays (rule 5) */
+};
+
 struct row {
     int64_t time_ns;             /* accounting rule 10 applied */
     int64_t claimed_ns;          /* what the sender said, if that is not time_ns; else 0; ROW_NO_TIME: it said none */
@@ -58,6 +65,7 @@ struct row {
     double value;                /* samples */
     enum temporality temporality;
     enum origin origin;
+    enum verdict verdict;        /* out: set before write_req.done */
     uint32_t group;              /* index into batch.groups, or ROW_NO_GROUP */
     struct cells cells;
     struct id128 id;             /* rows_identify(): accounting rule 5 */

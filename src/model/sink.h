@@ -4,7 +4,8 @@
  * redaction) and the batch decoded from it. `done` is called exactly once, on
  * the writer's thread: OK means durable and visible to queries. Otherwise
  * nothing was kept: E_UNAVAILABLE (full disk, stopping, queue full; send again
- * later) or E_LIMIT. The caller keeps frame and batch alive until `done`.
+ * later) or E_LIMIT. The caller keeps frame and batch alive until `done`; each row's
+ * `verdict` then says what became of it.
  *
  * Threads:  write() from any thread; it never blocks.
  */
@@ -15,6 +16,8 @@
 enum frame_kind {
     FRAME_OTLP_METRICS_PB = 1, FRAME_OTLP_LOGS_PB = 2, FRAME_OTLP_TRACES_PB = 3,
     FRAME_OTLP_METRICS_JSON = 4, FRAME_OTLP_LOGS_JSON = 5, FRAME_OTLP_TRACES_JSON = 6,
+    FRAME_REMOTE_WRITE_1 = 7, FRAME_REMOTE_WRITE_2 = 8, FRAME_LOKI_PB = 9, FRAME_LOKI_JSON = 10,   /* push/ */
+    FRAME_SCRAPE = 11,                             /* scrape/ */
 };
 
 struct write_req {

@@ -148,7 +148,7 @@ static const struct ident_slot *find_in_memory(const struct store *s, enum table
 /* Whether the row is new; its id is remembered then. `known` is what partitions say; only
  * for a row that no set in memory knew when the request came: since then the live one can
  * have learnt of it, from the same request. */
-static bool take_row(struct store *s, enum table t, const struct row *r, bool asked, const struct known *known, struct counts *n)
+static bool take_row(struct store *s, enum table t, struct row *r, bool asked, const struct known *known, struct counts *n)
 {
     struct ident_slot *own = ident_find(&s->live->idents[t], r->id);
     const struct ident_slot *slot = own || asked ? own : find_in_memory(s, t, r->id);
@@ -156,9 +156,11 @@ static bool take_row(struct store *s, enum table t, const struct row *r, bool as
         switch (ident_judge(r, t, slot ? slot->value : known->value)) {
         case IDENT_DUPLICATE:
             n->duplicates++;
+            r->verdict = VERDICT_DUPLICATE;
             return false;
         case IDENT_REFUSED:
             n->refused++;
+            r->verdict = VERDICT_REFUSED;
             return false;
         case IDENT_LARGER:
             break;
