@@ -116,11 +116,17 @@ static struct id128 cell_hash(const struct batch *b, const struct cell *c)
     return hash128((struct str){ (const char *)all, sizeof all });
 }
 
+/* A sample's labels name it; a field (a histogram) is what it says, as its value is. */
+static bool is_value(const struct batch *b, const struct cell *c)
+{
+    return b->table == TABLE_SAMPLE && b->cols[c->col].place == PLACE_FIELD;
+}
+
 static struct id128 cells_hash(const struct batch *b, const struct cells *cells)
 {
     struct id128 sum = { 0 };
     for (uint32_t i = 0; i < cells->n; i++)
-        if (cells->at[i].v.type != V_NONE)
+        if (cells->at[i].v.type != V_NONE && !is_value(b, &cells->at[i]))
             id_add(&sum, cell_hash(b, &cells->at[i]));
     return sum;
 }

@@ -5,7 +5,8 @@
  * once in a group. Everything lives in the arena of the request.
  *
  *   samples: cells are PLACE_LABEL only, already named as Prometheus names them
- *            ("__name__" among them), unique by name, values V_STR, never empty.
+ *            ("__name__" among them), unique by name, values V_STR, never empty. A
+ *            native histogram has one cell more, PLACE_FIELD histogram (histogram.h).
  *   logs:    PLACE_FIELD body, severity_number, severity_text, event_name (the
  *            OTLP field), trace_id, span_id (V_STR, lower-case hex), flags,
  *            observed_ns, scope_name, scope_version, dropped_attributes;
