@@ -1,4 +1,4 @@
-/* base/zip.h -- bounded compression: gzip and deflate (libdeflate), zstd.
+/* base/zip.h -- bounded compression: gzip and deflate (libdeflate), zstd, snappy's blocks.
  *
  * Output is appended to `ret`, whose own maximum holds besides `max`; an all-zero
  * buffer gets `max` as its own.
@@ -19,3 +19,6 @@ MUST enum err zip_zstd(struct str in, int level, struct buf *ret);
 MUST enum err zip_unzstd(struct str in, size_t max, struct buf *ret, struct fault *f);
 /* Into exactly `n` bytes: E_CORRUPT if the frame does not hold just that many. */
 MUST enum err zip_unzstd_exact(struct str in, void *out, size_t n, struct fault *f);
+/* Snappy's block format, as remote write and Loki's push have it. */
+MUST enum err zip_unsnappy(struct str in, size_t max, struct buf *ret, struct fault *f);
+MUST enum err zip_snappy(struct str in, struct buf *ret);

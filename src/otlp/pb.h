@@ -4,9 +4,9 @@
  * the cursor, and whoever opened it closes it into its own.
  */
 #pragma once
+#include "base/wire.h"
 #include "otlp/build.h"
 #include "otlp/decode.h"
-#include "otlp/wire.h"
 
 /* decode_common.c */
 void pb_request(struct build *b, enum otlp_signal signal, struct str body);

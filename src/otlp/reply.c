@@ -3,8 +3,8 @@
 
 #include "base/jw.h"
 #include "base/num.h"
+#include "base/wire.h"
 #include "otlp/fields.h"
-#include "otlp/wire.h"
 
 enum { REPLY_MAX = 4096 };                         /* bytes; what is told is cut to MESSAGE_MAX */
 enum { MESSAGE_MAX = 1024 };
@@ -22,26 +22,6 @@ static struct str keep(struct buf *b, struct arena *mem)
     return s;
 }
 
-static void put_varint(struct buf *b, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        buf_byte(b, (char)(v | 0x80));
-    buf_byte(b, (char)v);
-}
-
-static void put_number(struct buf *b, uint32_t field, uint64_t v)
-{
-    put_varint(b, field << 3 | WIRE_VARINT);
-    put_varint(b, v);
-}
-
-static void put_bytes(struct buf *b, uint32_t field, struct str s)
-{
-    put_varint(b, field << 3 | WIRE_LEN);
-    put_varint(b, s.n);
-    buf_str(b, s);
-}
-
 /* An empty response is no bytes at all. */
 static struct str success_protobuf(uint64_t rejected, struct str why, struct arena *mem)
 {
@@ -50,9 +30,9 @@ static struct str success_protobuf(uint64_t rejected, struct str why, struct are
         return S("");
     buf_init(&part, REPLY_MAX);
     buf_init(&out, REPLY_MAX);
-    put_number(&part, F_PARTIAL_REJECTED, rejected);
-    put_bytes(&part, F_PARTIAL_MESSAGE, why);
-    put_bytes(&out, F_RESPONSE_PARTIAL, buf_view(&part));
+    wire_put_varint(&part, F_PARTIAL_REJECTED, rejected);
+    wire_put_bytes(&part, F_PARTIAL_MESSAGE, why);
+    wire_put_bytes(&out, F_RESPONSE_PARTIAL, buf_view(&part));
     buf_done(&part);
     return keep(&out, mem);
 }
@@ -98,8 +78,8 @@ struct str otlp_status(enum otlp_form form, int code, struct str message, struct
         jw_kv_str(&w, S("message"), message);
         jw_obj_end(&w);
     } else {
-        put_number(&out, F_RPC_CODE, (uint64_t)code);
-        put_bytes(&out, F_RPC_MESSAGE, message);
+        wire_put_varint(&out, F_RPC_CODE, (uint64_t)code);
+        wire_put_bytes(&out, F_RPC_MESSAGE, message);
     }
     return keep(&out, mem);
 }

@@ -10,9 +10,9 @@
 #include "otlp/sniff.h"
 
 #include "base/json.h"
+#include "base/wire.h"
 #include "otlp/fields.h"
 #include "otlp/js.h"
-#include "otlp/wire.h"
 
 enum { ITEMS_LOOKED_AT = 16, FIELDS_KNOWN = 17 };
 

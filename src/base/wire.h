@@ -1,4 +1,4 @@
-/* otlp/wire.h -- a cursor over one protobuf message.
+/* base/wire.h -- protobuf's wire format: a cursor over one message, and what writes one.
  *
  * wire_next() reads the next tag into `field` and `type`; exactly one typed read
  * or wire_skip() follows. The first malformed byte, a typed read of another wire
@@ -10,7 +10,7 @@
  * Threads:  one at a time.
  */
 #pragma once
-#include "base/str.h"
+#include "base/buf.h"
 
 enum wire_type { WIRE_VARINT = 0, WIRE_I64 = 1, WIRE_LEN = 2, WIRE_I32 = 5 };
 
@@ -33,3 +33,9 @@ double wire_double(struct wire *w);
 struct str wire_bytes(struct wire *w);
 struct wire wire_message(struct wire *w);          /* a cursor over a nested message ... */
 void wire_close(struct wire *parent, const struct wire *child);   /* ... whose failure is the parent's */
+
+/* Appending, field by field. The failure is the buffer's. */
+void wire_put_raw(struct buf *b, uint64_t varint);
+void wire_put_varint(struct buf *b, uint32_t field, uint64_t v);
+void wire_put_fixed64(struct buf *b, uint32_t field, uint64_t v);
+void wire_put_bytes(struct buf *b, uint32_t field, struct str s);

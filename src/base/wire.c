@@ -1,5 +1,5 @@
-/* otlp/wire.c -- protobuf's wire format: tags, varints, fixed numbers, lengths. */
-#include "otlp/wire.h"
+/* base/wire.c -- protobuf's wire format: tags, varints, fixed numbers, lengths. */
+#include "base/wire.h"
 
 #include <string.h>
 
@@ -149,4 +149,35 @@ void wire_skip(struct wire *w)
         (void)wire_bytes(w);
         break;
     }
+}
+
+/* ---- writing ------------------------------------------------------------------------- */
+
+void wire_put_raw(struct buf *b, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        buf_byte(b, (char)(v | 0x80));
+    buf_byte(b, (char)v);
+}
+
+void wire_put_varint(struct buf *b, uint32_t field, uint64_t v)
+{
+    wire_put_raw(b, field << TAG_TYPE_BITS | WIRE_VARINT);
+    wire_put_raw(b, v);
+}
+
+void wire_put_fixed64(struct buf *b, uint32_t field, uint64_t v)
+{
+    char bytes[8];
+    wire_put_raw(b, field << TAG_TYPE_BITS | WIRE_I64);
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(v >> (8 * i));
+    buf_put(b, bytes, sizeof bytes);
+}
+
+void wire_put_bytes(struct buf *b, uint32_t field, struct str s)
+{
+    wire_put_raw(b, field << TAG_TYPE_BITS | WIRE_LEN);
+    wire_put_raw(b, s.n);
+    buf_str(b, s);
 }

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "enc.h"
-#include "otlp/wire.h"
+#include "../otlp/enc.h"
+#include "base/wire.h"
 
 #define BYTES(lit) S(lit)
 
