@@ -140,7 +140,10 @@ static bool admit_body(struct call *c)
         call_refuse(c, 413, "the body is %llu bytes; this path takes %zu", (unsigned long long)c->head.length, c->body_max);
         return false;
     }
-    enum body_coding coding = body_coding(http_header(&c->req, S("content-encoding")));
+    struct str says = http_header(&c->req, S("content-encoding"));
+    enum body_coding coding = body_coding(says);
+    if (c->route->flags & ROUTE_SNAPPY && str_eq_nocase(says, S("snappy")))
+        coding = BODY_PLAIN;
     if (coding == BODY_UNKNOWN) {
         http_reply_header(&c->req, S("accept-encoding"), S("gzip"));
         call_refuse(c, 415, "this Content-Encoding is not understood; gzip and identity are");

@@ -79,6 +79,7 @@ enum route_flags {
     ROUTE_LOOP = 0,
     ROUTE_POOL = 1,
     ROUTE_INGEST = 2,        /* large bodies, and run even when the client has left meanwhile; on_error below */
+    ROUTE_SNAPPY = 4,        /* undoes Content-Encoding: snappy by itself: such bodies mostly come without the header */
 };
 
 /* Path: exact; a segment that is "*" stands for any one segment; a first segment "**"
@@ -99,9 +100,18 @@ struct http_table {
     const struct http_route *routes;               /* ends with path == NULL */
     void *arg;                                     /* given as r->arg */
     /* May be NULL. Answers in the protocol's own form when the server itself refuses a
-     * request of a ROUTE_INGEST route (400, 408, 413, 415, 503); must reply before it
+     * request of a ROUTE_INGEST route (400, 401, 403, 408, 413, 415, 429, 503); must reply before it
      * returns. Runs on an I/O loop or a pool thread; the body may be missing. */
     void (*on_error)(struct http_req *r, int status, struct str why);
+};
+
+/* A request that the server refused by itself, for whoever keeps a record of it. Everything lives
+ * as long as the call. */
+struct http_refusal {
+    const struct http_req *req;                    /* its headers are there if they could be read */
+    int status;
+    const char *why;
+    bool ingest;                                   /* it was for a ROUTE_INGEST route */
 };
 
 /* Owner: names, hosts, tables and clock must outlive the server. 0 means the value of limits.h. */
@@ -116,6 +126,8 @@ struct http_config {
     /* Called for every 4xx and 5xx that the server makes by itself, so that its owner can
      * log why; from any thread. The strings live as long as the call. */
     void (*refused)(void *arg, struct str listener, struct str peer, int status, const char *why);
+    /* May be NULL. Called as well, before `refused`, when there is a request. */
+    void (*refused_request)(void *arg, const struct http_refusal *x);
     void *refused_arg;
 
     uint32_t header_ms, body_ms, body_window_ms, idle_ms, write_ms, linger_ms, probe_ms;
@@ -139,6 +151,9 @@ MUST enum err http_listen(struct http_server *s, struct str name, struct str add
  * again. Takes a reference. Before http_start() or, for a reload, after it, from any thread.
  * E_NOTFOUND: no such listener. */
 MUST enum err http_listener_tls(struct http_server *s, struct str name, struct tls_server *tls, struct fault *f);
+/* Who may ask, from the next request on; NULL: everybody. Takes a reference. Any time before http_stop(). */
+struct access;                                     /* http/access.h */
+MUST enum err http_access(struct http_server *s, struct access *a, struct fault *f);
 MUST enum err http_start(struct http_server *s, struct fault *f);      /* starts the threads */
 /* Refuses new requests, ends streams, lets running requests finish for at most grace_ms, then turns
  * r->gone true, closes all, and returns when the handlers on the pool have returned. */
