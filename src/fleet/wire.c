@@ -1,0 +1,130 @@
+/* fleet/wire.c -- protobuf written into a buffer.
+ *
+ * A nested message is written in place: its length stands before it in four bytes, as
+ * a varint that may begin with zeros' continuation, which every reader takes.
+ */
+#include <string.h>
+
+#include "fleet/fleet_int.h"
+#include "otlp/fields.h"
+
+enum { LENGTH_BYTES = 4, WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
+
+static void varint(struct buf *b, uint64_t v)
+{
+    while (v > 127) {
+        buf_byte(b, (char)(v | 128));
+        v >>= 7;
+    }
+    buf_byte(b, (char)v);
+}
+
+static void key(struct buf *b, int field, int wire)
+{
+    varint(b, (uint64_t)field << 3 | (uint64_t)wire);
+}
+
+struct msg msg_begin(struct buf *b, int field)
+{
+    key(b, field, WIRE_BYTES);
+    struct msg m = { b->n };
+    buf_put(b, "\0\0\0\0", LENGTH_BYTES);
+    return m;
+}
+
+void msg_end(struct buf *b, struct msg m)
+{
+    CHECK(!b->bad);
+    size_t n = b->n - m.at - LENGTH_BYTES;
+    CHECK(n < (UINT64_C(1) << (7 * LENGTH_BYTES)));
+    for (size_t i = 0; i < LENGTH_BYTES; i++)
+        b->p[m.at + i] = (char)((n >> (7 * i) & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
+}
+
+void put_text(struct buf *b, int field, struct str s)
+{
+    key(b, field, WIRE_BYTES);
+    varint(b, s.n);
+    buf_str(b, s);
+}
+
+void put_fixed64(struct buf *b, int field, uint64_t v)
+{
+    key(b, field, WIRE_FIXED64);
+    for (int i = 0; i < 8; i++)
+        buf_byte(b, (char)(v >> (8 * i)));
+}
+
+void put_double(struct buf *b, int field, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    put_fixed64(b, field, bits);
+}
+
+void put_varint(struct buf *b, int field, uint64_t v)
+{
+    key(b, field, WIRE_VARINT);
+    varint(b, v);
+}
+
+/* ---- attributes ------------------------------------------------------------------- */
+
+struct open_attr {
+    struct msg kv, any;
+};
+
+static struct open_attr attr_begin(struct buf *b, int field, struct str name)
+{
+    struct open_attr o;
+    o.kv = msg_begin(b, field);
+    put_text(b, F_KV_KEY, name);
+    o.any = msg_begin(b, F_KV_VALUE);
+    return o;
+}
+
+static void attr_end(struct buf *b, struct open_attr o)
+{
+    msg_end(b, o.any);
+    msg_end(b, o.kv);
+}
+
+void attr_text(struct buf *b, int field, struct str name, struct str v)
+{
+    struct open_attr o = attr_begin(b, field, name);
+    put_text(b, F_ANY_STRING, v);
+    attr_end(b, o);
+}
+
+void attr_int(struct buf *b, int field, struct str name, int64_t v)
+{
+    struct open_attr o = attr_begin(b, field, name);
+    put_varint(b, F_ANY_INT, (uint64_t)v);
+    attr_end(b, o);
+}
+
+void attr_double(struct buf *b, int field, struct str name, double v)
+{
+    struct open_attr o = attr_begin(b, field, name);
+    put_double(b, F_ANY_DOUBLE, v);
+    attr_end(b, o);
+}
+
+void attr_bool(struct buf *b, int field, struct str name, bool v)
+{
+    struct open_attr o = attr_begin(b, field, name);
+    put_varint(b, F_ANY_BOOL, v);
+    attr_end(b, o);
+}
+
+void attr_digits(struct buf *b, int field, struct str name, uint64_t v)
+{
+    struct open_attr o = attr_begin(b, field, name);
+    char text[24];
+    struct buf digits = { 0 };
+    buf_init(&digits, sizeof text);
+    buf_u64(&digits, v);
+    put_text(b, F_ANY_STRING, buf_view(&digits));
+    buf_done(&digits);
+    attr_end(b, o);
+}
