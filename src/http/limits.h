@@ -36,6 +36,29 @@ enum {
     HTTP_UNZIP_INLINE_MAX = 256 << 10,             /* and so are those that unpack to more than this */
     HTTP_STREAM_BACKLOG_MAX = 256 << 10,           /* waiting for one slow client; then it is cut */
 
+    /* HTTP/2. The client opens three streams at a time, a browser tab of ours perhaps
+     * twenty; a hundred is what others offer and the least that RFC 9113 recommends. */
+    HTTP2_STREAMS_MAX = 100,                       /* at once, on one connection */
+    HTTP2_STREAM_WINDOW = 256 << 10,               /* of a body under way, not yet in our hands ... */
+    HTTP2_CONN_WINDOW = 1 << 20,                   /* ... and of all bodies of a connection together */
+    HTTP2_TABLE_BYTES = 4096,                      /* HPACK, each way: the protocol's own default */
+    HTTP2_SETTINGS_MAX = 32,                       /* entries of one SETTINGS frame; there are seven */
+    HTTP2_CONTINUATIONS_MAX = 8,                   /* after one HEADERS: HTTP_HEAD_MAX in frames of 16 KiB, and two */
+    HTTP2_ACKS_MAX = 256,                          /* SETTINGS and PING whose answer a client does not take */
+    HTTP2_FIELDS_FLOOD = 4 * HTTP_HEADERS_MAX,     /* up to here too many fields are a 431, beyond an attack ... */
+    HTTP2_HEAD_FLOOD = 4 * HTTP_HEAD_MAX,          /* ... and so with their bytes, unpacked */
+    HTTP2_OUT_BYTES = 64 << 10,                    /* frames gathered for one write */
+    HTTP2_FIELD_COST = 32,                         /* bytes that RFC 9113 6.5.2 adds to each field */
+
+    /* Frames without work in them, see h2_budget.c. A page left in a browser cancels what it
+     * had asked for, which is a burst of some tens; 44 million a second were an attack. */
+    HTTP2_RESETS_BURST = 200,
+    HTTP2_RESETS_PER_S = 10,
+    HTTP2_FRAMES_BURST = 1000,
+    HTTP2_FRAMES_PER_S = 100,
+    HTTP2_FRAMES_PER_REQUEST = 8,                  /* come on top for each request that was answered ... */
+    HTTP2_BYTES_PER_FRAME = 1 << 10,               /* ... and for each such part of a body sent */
+
     /* A request's arena is address space until it is touched, eight times its budget: enough
      * that even the largest body unescaped into it does not reach the end. Handlers that
      * compute bring arenas of their own. */
@@ -53,6 +76,11 @@ enum {
     HTTP_TABLES_MAX = 16,                          /* per listener */
     HTTP_ACCEPT_BATCH = 64,                        /* connections taken before other events get their turn */
 
+    /* Passwords (call_access.c). A hash takes 50 ms of a core, and yescrypt 16 MB. */
+    HTTP_PROVERS = 2,                              /* threads that hash */
+    HTTP_PROVE_QUEUE_MAX = 64,                     /* waiting for them */
+    HTTP_UNPROVEN_BODY_MAX = 64 << 10,             /* of a request whose password has not been seen before */
+
     /* Time. */
     HTTP_HEADER_MS = 10 * 1000,                    /* from a request's first byte to the end of its head */
     HTTP_BODY_WINDOW_MS = 10 * 1000,               /* in each such window ... */
@@ -66,4 +94,12 @@ enum {
     HTTP_PROBE_MS = 500,                           /* see conn.c: is a half-closed client still there? */
     HTTP_RETRY_AFTER_S = 1,
     HTTP_ACCEPT_PAUSE_MS = 100,                    /* out of descriptors: wait for some to be closed */
+
+    /* As a client. */
+    HTTP_FETCH_MS = 30 * 1000,                     /* a request whose caller names no time-out */
+    HTTP_REDIRECTS_MAX = 10,                       /* what Prometheus follows */
+    HTTP_INTERIM_MAX = 8,                          /* 1xx replies before the one that counts */
+    HTTP_ADDRS_MAX = 16,                           /* of one name, tried in turn */
+    HTTP_CONNECT_MIN_MS = 2 * 1000,                /* what each of them gets at least, of what time is left */
+    HTTP_CANCEL_MS = 50,                           /* so often a wait looks whether it was called off */
 };

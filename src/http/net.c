@@ -1,12 +1,15 @@
 /* http/net.c -- the socket calls that libuv would only stand in the way of: binding
- * with a clear message, and accepting on one loop for another.
+ * with a clear message, accepting on one loop for another, and connecting from a
+ * thread that may block.
  */
 #include "http/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,4 +182,56 @@ int net_accept(int fd, struct net_addr *ret_peer)
     if (to >= 0)
         from_sockaddr(&ss, ret_peer);
     return to;
+}
+
+enum err net_resolve(struct str host, uint16_t port, struct net_addr *ret, uint32_t max, uint32_t *ret_n, struct fault *f)
+{
+    if (max && net_parse_ip(host, ret)) {
+        ret->port = port;
+        *ret_n = 1;
+        return OK;
+    }
+    char z[NI_MAXHOST];
+    if (!host.n || host.n >= sizeof(z) || memchr(host.p, 0, host.n))
+        return fault_set(f, E_NOTFOUND, 0, "\"" STR_FMT "\" is no name of a host", STR_ARG(str_sub(host, 0, 100)));
+    memcpy(z, host.p, host.n);
+    z[host.n] = 0;
+    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *all = NULL;
+    int rc = getaddrinfo(z, NULL, &hints, &all);
+    if (rc)
+        return fault_set(f, E_NOTFOUND, 0, "looking up " STR_FMT ": %s", STR_ARG(str_sub(host, 0, 100)), gai_strerror(rc));
+    uint32_t n = 0;
+    for (const struct addrinfo *i = all; i && n < max; i = i->ai_next) {
+        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+            continue;
+        struct sockaddr_storage ss = { 0 };
+        memcpy(&ss, i->ai_addr, MIN((size_t)i->ai_addrlen, sizeof(ss)));
+        from_sockaddr(&ss, &ret[n]);
+        ret[n++].port = port;
+    }
+    freeaddrinfo(all);
+    if (!n)
+        return fault_set(f, E_NOTFOUND, 0, STR_FMT " has no address", STR_ARG(str_sub(host, 0, 100)));
+    *ret_n = n;
+    return OK;
+}
+
+int net_connect(const struct net_addr *a)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = to_sockaddr(a, is_v4(a), &ss);
+    CLEANUP(fd_closep) int fd = socket(ss.ss_family, SOCK_STREAM, 0);
+    if (fd < 0 || !set_flags(fd))
+        return -1;
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+#ifdef SO_NOSIGPIPE
+    (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#endif
+    if (connect(fd, (struct sockaddr *)&ss, n) && errno != EINPROGRESS)
+        return -1;
+    int ret = fd;
+    fd = -1;
+    return ret;
 }

@@ -26,3 +26,9 @@ MUST enum err net_listen(struct str addr, uint16_t port, int *ret_fd, struct net
 /* A non-blocking connection, or -1 with errno. */
 int net_accept(int fd, struct net_addr *ret_peer);
 bool net_local(int fd, struct net_addr *ret);
+
+/* The addresses of a name or literal in the system's order, at most `max`; blocks as long as the
+ * system's resolver does. E_NOTFOUND: it has none. */
+MUST enum err net_resolve(struct str host, uint16_t port, struct net_addr *ret, uint32_t max, uint32_t *ret_n, struct fault *f);
+/* A non-blocking socket that is connecting (poll for writing, then ask SO_ERROR), or -1 with errno. */
+int net_connect(const struct net_addr *a);

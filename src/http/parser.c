@@ -1,4 +1,4 @@
-/* http/parser.c -- the head of a request.
+/* http/parser.c -- the head of a request, and what a head of any kind is made of.
  *
  * Two passes. http_scan() only looks for line ends, so it can stop and resume at
  * any byte with four numbers of state; it is where limits and bare LF are
@@ -72,6 +72,16 @@ static bool all_of(struct str s, uint8_t class)
 bool http_is_token(struct str s)
 {
     return s.n && all_of(s, TOKEN);
+}
+
+bool http_is_target(struct str s)
+{
+    return all_of(s, TARGET);
+}
+
+bool http_is_value(struct str s)
+{
+    return all_of(s, VALUE);
 }
 
 /* The first byte already tells another protocol; waiting for a line end would
@@ -201,7 +211,7 @@ static enum http_step parse_request_line(struct str line, struct http_head *ret,
 }
 
 /* field-line = field-name ":" OWS field-value OWS */
-static enum http_step parse_field(struct str line, struct http_header *ret, struct http_bad *bad)
+enum http_step http_field_parse(struct str line, struct http_header *ret, struct http_bad *bad)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return refuse(bad, 400, "a header continues on the next line (obsolete folding)");
@@ -314,7 +324,7 @@ static enum http_step parse_fields(struct str rest, struct arena *mem, struct ht
     for (struct str line = next_line(&rest); line.n; line = next_line(&rest)) {
         CHECK(h->nheaders < HTTP_HEADERS_MAX);     /* http_scan() counted the lines */
         struct http_header *f = arena_push(mem, out, h->nheaders, cap);
-        enum http_step step = parse_field(line, f, bad);
+        enum http_step step = http_field_parse(line, f, bad);
         if (step == HTTP_DONE)
             step = act_on(h, f, &seen, bad);
         if (step != HTTP_DONE)

@@ -56,4 +56,9 @@ struct http_chunks {
  * pass out->max is 413 as soon as its size is known. */
 enum http_step http_chunks_feed(struct http_chunks *c, struct str *in, struct buf *out, struct http_bad *bad);
 
+/* One field line without its CRLF: the name in lower case in place, the value trimmed. */
+enum http_step http_field_parse(struct str line, struct http_header *ret, struct http_bad *bad);
+
 bool http_is_token(struct str s);
+bool http_is_target(struct str s);                 /* may it stand in a URL? */
+bool http_is_value(struct str s);                  /* ... as the value of a header? */
