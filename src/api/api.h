@@ -26,6 +26,7 @@ struct api {
     bool extrapolate_always;
     bool loki_plain;                               /* Loki's answers without what ccmon adds (detected_level) */
     bool open;                                     /* bound beyond loopback without access control: every page says so */
+    bool demo;                                     /* what it holds is made up: every page says so */
     int64_t start_ns;
     struct str version, data_dir;
     _Atomic int64_t retention_ns;                  /* 0: forever; a reload may change it */

@@ -14,6 +14,7 @@
 #include "web/web.h"
 
 /* How `serve` was called: what the command line set, before any file is read. */
+struct app;
 struct options {
     const char *config_path;                       /* --config or --prometheus.config.file */
     bool prometheus_file;
@@ -21,6 +22,12 @@ struct options {
         struct str key, text;
     } set[32];                                     /* keys of config.h, in the order given */
     uint32_t nset;
+
+    /* For verbs that serve and do more (`demo`); may be NULL. `started` runs once all listens and
+     * before "ready" is printed, `stopping` before anything is stopped. */
+    enum err (*started)(struct app *a, void *arg, struct fault *f);
+    void (*stopping)(struct app *a, void *arg);
+    void *hook_arg;
 };
 
 struct app {

@@ -105,11 +105,15 @@ static enum err start(struct app *a, struct fault *f)
     enum err e = start_store(a, f);
     if (!e)
         e = web_new(&a->api, &a->web, f);
-    return e ? e : start_http(a, f);
+    if (!e)
+        e = start_http(a, f);
+    return e || !a->options->started ? e : a->options->started(a, a->options->hook_arg, f);
 }
 
 static void stop(struct app *a)
 {
+    if (a->options->stopping)
+        a->options->stopping(a, a->options->hook_arg);
     if (a->web)
         web_stop(a->web);
     if (a->http)

@@ -48,9 +48,8 @@ static int option_port(struct options *o, const char *arg)
     return 0;
 }
 
-static int take(void *arg, const char *name, const char *value)
+int serve_option(struct options *o, const char *name, const char *value)
 {
-    struct options *o = arg;
     if (!strcmp(name, "--config") || !strcmp(name, "--prometheus.config.file")) {
         o->config_path = value;
         o->prometheus_file = name[2] == 'p';
@@ -67,6 +66,11 @@ static int take(void *arg, const char *name, const char *value)
             return 0;
         }
     return verb_wrong("no such option", name);
+}
+
+static int take(void *arg, const char *name, const char *value)
+{
+    return serve_option(arg, name, value);
 }
 
 int run_serve(const struct verb *v, int argc, char **argv)

@@ -101,6 +101,10 @@ const struct verb verbs[] = {
       "Prints `listening NAME ADDR:PORT` for each listener and then `ready`, and runs until SIGTERM or SIGINT. SIGHUP reads "
       "the configuration again.",
       run_serve },
+    { "demo", "", "serve a made-up company's history, to look around", options_demo,
+      "Nothing of it is real, every page says so, and nothing of yours is touched. The same seed and dates give the same "
+      "company, whose totals are known: --truth prints them.",
+      run_demo },
     { "check-config", "FILE", "say whether a configuration is right", NULL, NULL, run_check_config },
     { "describe", "keys|routes|man", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
@@ -177,7 +181,7 @@ static void print_wrapped(FILE *to, const char *text, const char *indent)
         size_t col = 0;
         do {
             struct str word = str_cut(&line, ' ');
-            if (col && col + 1 + word.n > 78 - strlen(indent)) {
+            if (col && col + 1 + word.n > 78 - str_c(indent).n) {
                 fputs("\n", to);
                 col = 0;
             }

@@ -42,5 +42,9 @@ struct verb_args {
 int verb_parse(const struct verb *v, int argc, char **argv, const struct verb_args *on);
 
 /* Each in a file of its own. */
-extern const struct option options_serve[];
+extern const struct option options_serve[], options_demo[];
 int run_serve(const struct verb *v, int argc, char **argv);
+int run_demo(const struct verb *v, int argc, char **argv);
+/* One option of `serve`, for verbs that take some of them too. */
+struct options;
+int serve_option(struct options *o, const char *name, const char *value);

@@ -17,8 +17,8 @@ void resource_begin(const struct session *s, struct buf *b, struct str scope, st
     msg_end(b, r);
     open[1] = msg_begin(b, F_RESOURCES_SCOPES);
     struct msg sc = msg_begin(b, F_SCOPES_SCOPE);
-    put_text(b, F_SCOPE_NAME, scope);
-    put_text(b, F_SCOPE_VERSION, s->version);
+    pb_put_text(b, F_SCOPE_NAME, scope);
+    pb_put_text(b, F_SCOPE_VERSION, s->version);
     msg_end(b, sc);
 }
 
@@ -50,10 +50,10 @@ void event_begin(struct scene *s, struct str name, bool with_prompt)
     struct buf *b = s->logs;
     char when[40];
     s->record = msg_begin(b, F_SCOPES_ITEMS);         /* stays open until event_end() */
-    put_fixed64(b, F_LOG_TIME, (uint64_t)s->now_ns);
-    put_fixed64(b, F_LOG_OBSERVED, (uint64_t)s->now_ns);
+    pb_put_fixed64(b, F_LOG_TIME, (uint64_t)s->now_ns);
+    pb_put_fixed64(b, F_LOG_OBSERVED, (uint64_t)s->now_ns);
     struct msg body = msg_begin(b, F_LOG_BODY);
-    put_text(b, F_ANY_STRING, arena_fmt(s->mem, "claude_code." STR_FMT, STR_ARG(name)));
+    pb_put_text(b, F_ANY_STRING, arena_fmt(s->mem, "claude_code." STR_FMT, STR_ARG(name)));
     msg_end(b, body);
     standard_attrs(s, b, F_LOG_ATTRS);
     attr_text(b, F_LOG_ATTRS, S("event.name"), name);

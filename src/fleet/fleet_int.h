@@ -77,10 +77,10 @@ struct msg {
 };
 struct msg msg_begin(struct buf *b, int field);
 void msg_end(struct buf *b, struct msg m);
-void put_text(struct buf *b, int field, struct str s);
-void put_fixed64(struct buf *b, int field, uint64_t v);
-void put_double(struct buf *b, int field, double v);
-void put_varint(struct buf *b, int field, uint64_t v);
+void pb_put_text(struct buf *b, int field, struct str s);
+void pb_put_fixed64(struct buf *b, int field, uint64_t v);
+void pb_put_double(struct buf *b, int field, double v);
+void pb_put_varint(struct buf *b, int field, uint64_t v);
 
 /* Attributes in the field `field` of the open message. */
 void attr_text(struct buf *b, int field, struct str key, struct str v);

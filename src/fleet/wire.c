@@ -41,28 +41,28 @@ void msg_end(struct buf *b, struct msg m)
         b->p[m.at + i] = (char)((n >> (7 * i) & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
 }
 
-void put_text(struct buf *b, int field, struct str s)
+void pb_put_text(struct buf *b, int field, struct str s)
 {
     key(b, field, WIRE_BYTES);
     varint(b, s.n);
     buf_str(b, s);
 }
 
-void put_fixed64(struct buf *b, int field, uint64_t v)
+void pb_put_fixed64(struct buf *b, int field, uint64_t v)
 {
     key(b, field, WIRE_FIXED64);
     for (int i = 0; i < 8; i++)
         buf_byte(b, (char)(v >> (8 * i)));
 }
 
-void put_double(struct buf *b, int field, double v)
+void pb_put_double(struct buf *b, int field, double v)
 {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    put_fixed64(b, field, bits);
+    pb_put_fixed64(b, field, bits);
 }
 
-void put_varint(struct buf *b, int field, uint64_t v)
+void pb_put_varint(struct buf *b, int field, uint64_t v)
 {
     key(b, field, WIRE_VARINT);
     varint(b, v);
@@ -78,7 +78,7 @@ static struct open_attr attr_begin(struct buf *b, int field, struct str name)
 {
     struct open_attr o;
     o.kv = msg_begin(b, field);
-    put_text(b, F_KV_KEY, name);
+    pb_put_text(b, F_KV_KEY, name);
     o.any = msg_begin(b, F_KV_VALUE);
     return o;
 }
@@ -92,28 +92,28 @@ static void attr_end(struct buf *b, struct open_attr o)
 void attr_text(struct buf *b, int field, struct str name, struct str v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    put_text(b, F_ANY_STRING, v);
+    pb_put_text(b, F_ANY_STRING, v);
     attr_end(b, o);
 }
 
 void attr_int(struct buf *b, int field, struct str name, int64_t v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    put_varint(b, F_ANY_INT, (uint64_t)v);
+    pb_put_varint(b, F_ANY_INT, (uint64_t)v);
     attr_end(b, o);
 }
 
 void attr_double(struct buf *b, int field, struct str name, double v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    put_double(b, F_ANY_DOUBLE, v);
+    pb_put_double(b, F_ANY_DOUBLE, v);
     attr_end(b, o);
 }
 
 void attr_bool(struct buf *b, int field, struct str name, bool v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    put_varint(b, F_ANY_BOOL, v);
+    pb_put_varint(b, F_ANY_BOOL, v);
     attr_end(b, o);
 }
 
@@ -124,7 +124,7 @@ void attr_digits(struct buf *b, int field, struct str name, uint64_t v)
     struct buf digits = { 0 };
     buf_init(&digits, sizeof text);
     buf_u64(&digits, v);
-    put_text(b, F_ANY_STRING, buf_view(&digits));
+    pb_put_text(b, F_ANY_STRING, buf_view(&digits));
     buf_done(&digits);
     attr_end(b, o);
 }

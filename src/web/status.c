@@ -71,6 +71,7 @@ void status_write(const struct api *api, struct jw *w)
     put_ns(w, S("start_ns"), api->start_ns);
     put_store(w, &stats);
     jw_kv_bool(w, S("open"), api->open);
+    jw_kv_bool(w, S("demo"), api->demo);
     jw_kv_str(w, S("data_dir"), api->data_dir);
     put_ns(w, S("retention_ns"), api->retention_ns);
     put_listeners(w, api);
