@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/access.h"
 #include "http/route.h"
 
 enum { WHY_MAX = 240 };
@@ -41,6 +42,7 @@ void call_free(struct call *c)
         stream_gone(TAKE(c->stream));
     atomic_fetch_sub(&s->inflight, c->charged);
     atomic_fetch_sub(&s->running, 1);
+    access_unref(c->access);
     buf_done(&c->body);
     buf_done(&c->out);
     arena_done(&c->mem);
@@ -64,6 +66,10 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
     int n = vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
     CHECK(n >= 0 && !c->replied);
+    const struct http_config *cfg = &c->home->server->cfg;
+    bool ingest = c->route && c->route->flags & ROUTE_INGEST;
+    if (cfg->refused_request)
+        cfg->refused_request(cfg->refused_arg, &(struct http_refusal){ &c->req, status, why, ingest });
     server_refused(c->home->server, c->req.listener, c->req.peer, status, why);
     if (status == 503) {
         char text[16];
@@ -71,7 +77,7 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
         http_reply_header(&c->req, S("retry-after"), (struct str){ text, (size_t)len });
     }
     /* Either may be the end of the call, when this is not its loop's thread. */
-    if (c->route && c->route->flags & ROUTE_INGEST && c->table->on_error)
+    if (ingest && c->table->on_error)
         c->table->on_error(&c->req, status, str_c(why));
     else
         http_reply_error(&c->req, status, "%s", why);
@@ -123,8 +129,11 @@ static bool admit_route(struct call *c)
         c->req.nwild = m.nwild;
         if (m.route->flags & ROUTE_INGEST)
             c->body_max = HTTP_BODY_MAX;
-        return true;
     }
+    if (!call_may(c))                              /* before anything is said of what there is */
+        return false;
+    if (m.route)
+        return true;
     if (!m.table) {
         call_refuse(c, 404, "nothing is served at this path");
         return false;
@@ -228,6 +237,10 @@ void call_run(struct call *c)
     struct http_server *s = c->home->server;
     CHECK(loop_here(c->home->loop) && c->route && !c->replied);
     c->req.recv_ns = clock_now(s->cfg.clock);
+    if (c->access) {
+        call_prove(c);
+        return;
+    }
     if (needs_pool(c)) {
         c->inside = false;
         if (pool_submit(s->pool, &c->item))
@@ -266,6 +279,9 @@ static void job_answered(struct loop_job *j)
 void call_finish(struct call *c)
 {
     CHECK(!c->replied);
+    for (uint32_t i = 0; i < c->ndefaults; i++)
+        if (!reply_has(c, c->defaults[i].name))
+            http_reply_header(&c->req, c->defaults[i].name, c->defaults[i].value);
     c->replied = true;
     if (loop_here(c->home->loop) && c->inside) {
         c->ready = true;

@@ -22,6 +22,12 @@
 #include "http/parser.h"
 #include "http/server_int.h"
 
+/* A password to be hashed, on the pool for that. */
+struct prove {
+    struct pool_item item;                         /* first */
+    void (*run)(struct prove *p);
+};
+
 struct call {
     struct http_req req;                           /* first: handlers hold a pointer to it */
     struct pool_item item;
@@ -33,6 +39,11 @@ struct call {
     const struct http_route *route;
     struct http_head head;
     struct net_addr local;                         /* what the client connected to */
+
+    struct access *access;                         /* a password has to be hashed before the handler runs */
+    struct prove prove;
+    struct http_header *defaults;                  /* headers that the reply gets unless it has them */
+    uint32_t ndefaults;
 
     struct buf body;                               /* as it came, then decompressed */
     size_t body_max;
@@ -69,6 +80,10 @@ MUST bool call_charge(struct call *c, size_t total);   /* its bodies now take so
 void call_run(struct call *c);                     /* after the body; look at `ready` afterwards */
 void call_pooled(struct pool_item *i);             /* what the pool runs */
 
+/* call_access.c: who asks. */
+MUST bool call_may(struct call *c);                /* after the route is known; false: refused, and `ready` */
+void call_prove(struct call *c);                   /* in the place of running it, when c->access is there */
+
 /* An error of the server's own making: tells the owner, replies. */
 void call_refuse(struct call *c, int status, const char *fmt, ...) PRINTF(3, 4);
 void call_finish(struct call *c);                  /* the reply is complete */
@@ -81,6 +96,7 @@ void reply_compress(struct call *c);
 /* The head of an HTTP/1.1 reply, in c->mem. `chunked`: no length, a stream follows. */
 struct str reply_head(struct call *c, bool keep_alive, bool chunked);
 bool reply_has_body(const struct call *c);
+bool reply_has(const struct call *c, struct str name);     /* was this header given? */
 
 /* body.c: what the codings of a body are, and undoing them. */
 enum body_coding { BODY_PLAIN, BODY_GZIP, BODY_UNKNOWN };

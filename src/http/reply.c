@@ -71,7 +71,7 @@ bool reply_has_body(const struct call *c)
     return c->req.method != HTTP_HEAD && c->status != 204 && c->status != 304;
 }
 
-static bool has_extra(const struct call *c, struct str name)
+bool reply_has(const struct call *c, struct str name)
 {
     for (uint32_t i = 0; i < c->nextra; i++)
         if (str_eq_nocase(c->extra[i].name, name))
@@ -120,9 +120,9 @@ static bool accepts_gzip(struct str accept)
 void reply_compress(struct call *c)
 {
     if (c->out.n <= HTTP_ZIP_MIN || c->status == 204 || c->status == 304 || !is_text(c->type) ||
-        has_extra(c, S("content-encoding")))
+        reply_has(c, S("content-encoding")))
         return;
-    if (!has_extra(c, S("vary")))
+    if (!reply_has(c, S("vary")))
         http_reply_header(&c->req, S("vary"), S("Accept-Encoding"));
     if (!accepts_gzip(http_header(&c->req, S("accept-encoding"))))
         return;

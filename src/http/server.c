@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http/access.h"
 #include "http/call.h"
 #include "http/conn.h"
 
@@ -54,6 +55,7 @@ enum err http_server_new(const struct http_config *cfg, struct http_server **ret
     atomic_init(&s->refs, 1);
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
     CHECK(pthread_cond_init(&s->empty, NULL) == 0);
+    CHECK(pthread_mutex_init(&s->access_lock, NULL) == 0);
     s->pool = pool_new(s->cfg.pool, s->cfg.queue_max, call_pooled);
     for (uint32_t i = 0; i < s->cfg.loops; i++) {
         s->loops[i].server = s;
@@ -255,6 +257,8 @@ void http_stop(struct http_server *s, int64_t grace_ms)
     wait_until_empty(s, grace_ms);
     atomic_store(&s->state, SERVER_STOPPED);
     post_all(s, job_kill, offsetof(struct http_loop, kill));
+    if (s->prover)
+        pool_stop(s->prover);                      /* it hands on to the other */
     pool_stop(s->pool);
     for (uint32_t i = 0; i < s->cfg.loops; i++)
         loop_stop(s->loops[i].loop);
@@ -274,13 +278,16 @@ void server_unref(struct http_server *s)
     if (atomic_fetch_sub(&s->refs, 1) != 1)
         return;
     CHECK(atomic_load(&s->inflight) == 0 && atomic_load(&s->streams) == 0);
+    pool_free(s->prover);
     pool_free(s->pool);
+    access_unref(s->access);
     for (uint32_t i = 0; i < s->cfg.loops; i++)
         loop_free(s->loops[i].loop);
     for (uint32_t i = 0; i < s->nlisteners; i++)
         if (s->listeners[i].fd >= 0)
             close(s->listeners[i].fd);
     CHECK(pthread_mutex_destroy(&s->lock) == 0);
+    CHECK(pthread_mutex_destroy(&s->access_lock) == 0);
     CHECK(pthread_cond_destroy(&s->empty) == 0);
     mem_free(s);
 }

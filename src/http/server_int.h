@@ -48,6 +48,10 @@ struct http_server {
     uint32_t nlisteners, turn;                     /* turn: the loop that gets the next connection; loop 0's thread */
     struct pool *pool;
 
+    pthread_mutex_t access_lock;                   /* of the two below; `prover` stays once it is there */
+    struct access *access;                         /* NULL: everybody may ask */
+    struct pool *prover;                           /* hashes passwords; made when there are users */
+
     _Atomic(enum server_state) state;
     atomic_uint refs, conns, streams, running;
     atomic_size_t inflight;
@@ -62,4 +66,7 @@ void server_unref(struct http_server *s);
 void server_conn_gone(struct listener *ln);        /* one connection fewer */
 /* Counts it and tells the owner. */
 void server_refused(struct http_server *s, struct str listener, struct str peer, int status, const char *why);
+struct access *server_access(struct http_server *s);      /* a reference, or NULL */
+/* May connections of this listener speak HTTP/2? */
+bool server_http2(struct http_server *s, struct str listener);
 const char *loop_date(struct http_loop *hl);       /* "Sun, 06 Nov 1994 08:49:37 GMT" */
