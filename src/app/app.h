@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "app/config.h"
 #include "otlp/receive.h"
+#include "push/push.h"
 #include "store/store.h"
 #include "web/web.h"
 
@@ -36,6 +37,7 @@ struct app {
     struct store *store;
     struct http_server *http;
     struct otlp_receiver otlp;
+    struct push_receiver push;
     struct api api;
     struct web *web;
     struct str page_url;                           /* empty: no page */

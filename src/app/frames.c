@@ -2,6 +2,7 @@
 #include "app/app.h"
 
 #include "otlp/receive.h"
+#include "push/push.h"
 
 struct family {
     enum frame_kind first, last;
@@ -10,6 +11,7 @@ struct family {
 
 static const struct family families[] = {
     { FRAME_OTLP_METRICS_PB, FRAME_OTLP_TRACES_JSON, otlp_frame_decoder },
+    { FRAME_REMOTE_WRITE_1, FRAME_LOKI_JSON, push_frame_decoder },
 };
 
 static enum err decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns, struct arena *mem,

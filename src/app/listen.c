@@ -7,7 +7,7 @@
 
 #include "app/app.h"
 
-enum { TABLES_MAX = 6 };
+enum { TABLES_MAX = 10 };
 
 /* Somebody opened the port of an API in a browser. */
 static void handle_root(struct http_req *r)
@@ -32,15 +32,17 @@ struct mount {
 
 static const struct mount mounts[] = {
     { PORT_OTLP_HTTP, { routes_otlp, routes_otlp_any } },
-    { PORT_PROMETHEUS, { routes_prometheus, routes_admin, routes_root, routes_otlp } },
+    { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp } },
     { PORT_LOKI, { routes_loki, routes_admin, routes_root, routes_otlp } },
-    { PORT_WEB, { routes_prometheus, routes_loki, routes_admin, routes_otlp, routes_web } },
+    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_admin, routes_otlp, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
 {
     if (routes == routes_otlp || routes == routes_otlp_any)
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
+    if (routes == routes_push_prometheus)
+        return (struct http_table){ .routes = routes, .arg = &a->push, .on_error = push_refuse };
     if (routes == routes_admin || routes == routes_root)
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)

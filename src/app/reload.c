@@ -33,6 +33,7 @@ static void apply(struct app *a, const struct config *fresh)
     a->cfg.log_level = fresh->log_level;
     a->cfg.retention_ns = fresh->retention_ns;
     atomic_store(&a->otlp.retention_ns, fresh->retention_ns);
+    atomic_store(&a->push.retention_ns, fresh->retention_ns);
     atomic_store(&a->api.retention_ns, fresh->retention_ns);
     store_set_retention(a->store, fresh->retention_ns);
 }

@@ -56,7 +56,7 @@ static enum err start_store(struct app *a, struct fault *f)
     enum err e = store_open(&c, &a->store, f);
     if (e)
         return e;
-    a->otlp.sink = store_sink(a->store);
+    a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
     return OK;
 }
@@ -101,6 +101,7 @@ static enum err start_http(struct app *a, struct fault *f)
 static enum err start(struct app *a, struct fault *f)
 {
     a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    a->push = (struct push_receiver){ .retention_ns = a->cfg.retention_ns, .hint = on_hint };
     fill_api(a);
     enum err e = start_store(a, f);
     if (!e)

@@ -1,0 +1,38 @@
+/* push/fields.h -- field numbers of prometheus.WriteRequest, io.prometheus.write.v2.Request
+ * and logproto.PushRequest.
+ */
+#pragma once
+
+/* version 1 */
+enum {
+    F_WRITE1_SERIES = 1, F_WRITE1_META = 3,
+    F_SERIES1_LABEL = 1, F_SERIES1_SAMPLE = 2, F_SERIES1_EXEMPLAR = 3, F_SERIES1_HISTOGRAM = 4,
+    F_LABEL_NAME = 1, F_LABEL_VALUE = 2,
+    F_META1_TYPE = 1, F_META1_NAME = 2, F_META1_HELP = 4, F_META1_UNIT = 5,
+};
+
+/* version 2 */
+enum {
+    F_WRITE2_SYMBOL = 4, F_WRITE2_SERIES = 5,
+    F_SERIES2_REFS = 1, F_SERIES2_SAMPLE = 2, F_SERIES2_HISTOGRAM = 3, F_SERIES2_EXEMPLAR = 4, F_SERIES2_META = 5, F_SERIES2_CREATED = 6,
+    F_META2_TYPE = 1, F_META2_HELP = 3, F_META2_UNIT = 4,
+};
+
+/* both; the start is of version 2 */
+enum {
+    F_SAMPLE_VALUE = 1, F_SAMPLE_TIME = 2, F_SAMPLE_START = 3,
+    F_HIST_COUNT_INT = 1, F_HIST_COUNT_FLOAT = 2, F_HIST_SUM = 3, F_HIST_SCHEMA = 4, F_HIST_ZERO_THRESHOLD = 5,
+    F_HIST_ZERO_INT = 6, F_HIST_ZERO_FLOAT = 7, F_HIST_NEG_SPANS = 8, F_HIST_NEG_DELTAS = 9, F_HIST_NEG_COUNTS = 10,
+    F_HIST_POS_SPANS = 11, F_HIST_POS_DELTAS = 12, F_HIST_POS_COUNTS = 13, F_HIST_HINT = 14, F_HIST_TIME = 15,
+    F_HIST_BOUNDS = 16, F_HIST_START = 17,
+    F_SPAN_OFFSET = 1, F_SPAN_LENGTH = 2,
+};
+
+/* Loki */
+enum {
+    F_PUSH_STREAM = 1,
+    F_STREAM_LABELS = 1, F_STREAM_ENTRY = 2,
+    F_ENTRY_TIME = 1, F_ENTRY_LINE = 2, F_ENTRY_META = 3,
+    F_TIME_SECONDS = 1, F_TIME_NANOS = 2,
+    F_PAIR_NAME = 1, F_PAIR_VALUE = 2,
+};

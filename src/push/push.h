@@ -1,0 +1,35 @@
+/* push/push.h -- what others send: Prometheus's remote write and Loki's push.
+ *
+ * A request is decoded where it came in, written, and answered from the writer's
+ * thread when it is durable. What is wrong with one series or stream does not keep the
+ * rest from being stored; the answer says so in Prometheus's and Loki's own words.
+ *
+ * Owner:    app/ owns the receiver; it outlives the server and the store.
+ * Threads:  handlers run on I/O threads; `hint` may be called from any of them.
+ * Errors:   400 what cannot be decoded or was left out, 413 a limit of push/limits.h,
+ *           415 another content type, 422 nothing in it (Loki), 503 with Retry-After
+ *           what the sink cannot take now.
+ */
+#pragma once
+#include <stdatomic.h>
+
+#include "http/http.h"
+#include "model/sink.h"
+
+struct push_receiver {
+    struct sink *sink;
+    _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
+    /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
+    void (*hint)(void *arg, const char *cause, const char *text);
+    void *arg;
+    _Atomic uint64_t exemplars;   /* left out so far: there is no place for them */
+};
+
+/* r->arg is the receiver. */
+extern const struct http_route routes_push_prometheus[];
+extern const struct http_route routes_push_loki[];
+
+/* For http_table.on_error: the server's own refusals as both protocols have theirs, a line of text. */
+void push_refuse(struct http_req *r, int status, struct str why);
+
+struct frame_decoder push_frame_decoder(void);

@@ -1,0 +1,357 @@
+/* push/samples.c -- a series: its labels are checked and become a group, its samples rows.
+ *
+ * What Prometheus takes is taken: names and values of any UTF-8, in any order. Without
+ * a metric's name, with an empty or a double label name, or with bytes that are no
+ * UTF-8 a series is left out. Empty values are no labels.
+ */
+#include "push/samples.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+enum { TEXT_MAX = 4096 };                          /* of a series in an answer, before it is cut */
+
+void samples_init(struct samples *s, struct batch *b, struct push_result *result, int64_t oldest_ns, bool v2, struct fault *f)
+{
+    *s = (struct samples){
+        .batch = b,
+        .mem = b->mem,
+        .result = result,
+        .oldest_ns = oldest_ns,
+        .newest_ns = b->recv_ns + PUSH_AHEAD_MINUTES * 60 * NS_PER_S,
+        .v2 = v2,
+        .fault = f,
+    };
+}
+
+void samples_done(struct samples *s)
+{
+    map_done(&s->metas);
+}
+
+bool samples_ok(const struct samples *s)
+{
+    return !s->err;
+}
+
+void samples_fail(struct samples *s, enum err e, size_t at, const char *fmt, ...)
+{
+    char text[sizeof s->fault->msg];
+    va_list ap;
+    if (s->err)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    s->err = fault_set(s->fault, e, at, "%s", text);
+}
+
+/* ---- what a series is told by ------------------------------------------------------------ */
+
+static bool is_plain_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && !(i && c >= '0' && c <= '9'))
+            return false;
+    }
+    return name.n > 0;
+}
+
+/* As Go quotes, as far as labels need it. */
+static void put_quoted(struct buf *b, struct str s)
+{
+    buf_byte(b, '"');
+    for (size_t i = 0; i < s.n;) {
+        size_t n = utf8_step(s, i);
+        unsigned char c = (unsigned char)s.p[i];
+        if (n > 1)
+            buf_put(b, s.p + i, n);
+        else if (c == '"' || c == '\\')
+            buf_fmt(b, "\\%c", c);
+        else if (c == '\n' || c == '\t' || c == '\r')
+            buf_fmt(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+        else if (!n || c < ' ' || c == 0x7f)
+            buf_fmt(b, "\\x%02x", c);
+        else
+            buf_byte(b, (char)c);
+        i += MAX(n, (size_t)1);
+    }
+    buf_byte(b, '"');
+}
+
+struct str series_text(const struct label *labels, uint32_t n, struct arena *mem)
+{
+    CLEANUP(buf_done) struct buf b;
+    buf_init(&b, TEXT_MAX);
+    buf_byte(&b, '{');
+    for (uint32_t i = 0; i < n; i++) {
+        buf_str(&b, i ? S(", ") : S(""));
+        if (is_plain_name(labels[i].name))
+            buf_str(&b, labels[i].name);
+        else
+            put_quoted(&b, labels[i].name);
+        buf_byte(&b, '=');
+        put_quoted(&b, labels[i].value);
+    }
+    buf_byte(&b, '}');
+    return arena_str(mem, buf_view(&b));
+}
+
+static int by_name(const struct label *a, const struct label *b)
+{
+    return str_cmp(a->name, b->name);
+}
+
+/* Insertion: they nearly always come sorted. Equal names keep their order. */
+static void sort_labels(struct label *l, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        struct label x = l[i];
+        uint32_t at = i;
+        for (; at && by_name(&x, &l[at - 1]) < 0; at--)
+            l[at] = l[at - 1];
+        l[at] = x;
+    }
+}
+
+struct str row_series_text(const struct batch *b, const struct row *r, struct arena *mem)
+{
+    CHECK(r->group < b->ngroups);
+    struct arena scratch = *mem;
+    const struct cells *g = &b->groups[r->group];
+    struct label *l = arena_new(&scratch, struct label, g->n + 1);
+    for (uint32_t i = 0; i < g->n; i++)
+        l[i] = (struct label){ b->cols[g->at[i].col].name, g->at[i].v.s };
+    sort_labels(l, g->n);
+    char text[TEXT_MAX];
+    struct str s = series_text(l, g->n, &scratch);
+    memcpy(text, s.p, s.n);
+    return arena_str(mem, (struct str){ text, s.n });
+}
+
+/* ---- one series --------------------------------------------------------------------------- */
+
+void series_begin(struct samples *s)
+{
+    s->nlabels = s->nsamples = s->nhistograms = 0;
+}
+
+void series_label(struct samples *s, struct str name, struct str value)
+{
+    if (s->nlabels == PUSH_LABELS_MAX) {
+        samples_fail(s, E_LIMIT, 0, "a series has more than %d labels", PUSH_LABELS_MAX);
+        return;
+    }
+    *arena_push(s->mem, s->labels, s->nlabels, s->cap_labels) = (struct label){ name, value };
+}
+
+void series_sample(struct samples *s, struct sample x)
+{
+    *arena_push(s->mem, s->samples, s->nsamples, s->cap_samples) = x;
+}
+
+void series_histogram(struct samples *s, struct str message)
+{
+    *arena_push(s->mem, s->histograms, s->nhistograms, s->cap_histograms) = message;
+}
+
+/* Sorts, and says whether all is well. *ret_double: a name that is there twice, if it is only that. */
+static bool check_labels(struct samples *s, struct str *ret_double)
+{
+    bool named = false, sorted = true, valid = true;
+    struct label *l = s->labels;
+    for (uint32_t i = 0; i < s->nlabels; i++) {
+        valid = valid && l[i].name.n && utf8_valid(l[i].name) && utf8_valid(l[i].value);
+        sorted = sorted && (!i || str_cmp(l[i - 1].name, l[i].name) < 0);
+        if (str_eq(l[i].name, S("__name__"))) {
+            named = true;
+            valid = valid && l[i].value.n;
+        }
+    }
+    if (!sorted)
+        sort_labels(l, s->nlabels);
+    if (!named || !valid)
+        return false;
+    for (uint32_t i = 1; i < s->nlabels && !sorted; i++)
+        if (str_eq(l[i - 1].name, l[i].name)) {
+            *ret_double = l[i].name;
+            return false;
+        }
+    return true;
+}
+
+/* Version 1 says nothing of it to the sender: neither does Prometheus. */
+static void refuse_series(struct samples *s, struct str why)
+{
+    if (!s->result->invalid++)
+        s->result->invalid_why = arena_str(s->mem, why);
+    if (s->v2)
+        report_str(&s->result->report, s->mem, why);
+}
+
+static bool labels_are_fine(struct samples *s)
+{
+    struct str twice = { 0 };
+    if (check_labels(s, &twice))
+        return true;
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 2 * TEXT_MAX);
+    struct arena scratch = *s->mem;
+    struct str all = series_text(s->labels, s->nlabels, &scratch);
+    if (twice.n)
+        buf_fmt(&text, "invalid labels for series, labels " STR_FMT ", duplicated label " STR_FMT, STR_ARG(all), STR_ARG(twice));
+    else
+        buf_fmt(&text, "invalid metric name or labels, got " STR_FMT, STR_ARG(all));
+    refuse_series(s, buf_view(&text));
+    return false;
+}
+
+static void report_sample(struct samples *s, const char *why)
+{
+    struct str series = s->v2 ? series_text(s->labels, s->nlabels, s->mem) : S("");
+    report_add(&s->result->report, s->mem, "%s%s" STR_FMT, why, s->v2 ? " for series " : "", STR_ARG(series));
+}
+
+/* A time that is taken; else it is reported. */
+static bool sample_time(struct samples *s, int64_t t_ms, int64_t *ret_ns)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(t_ms, NS_PER_MS, &ns))
+        ns = t_ms < 0 ? INT64_MIN : INT64_MAX;
+    if (ns > s->newest_ns)
+        report_sample(s, "out of bounds: timestamp is too far in the future");
+    else if (ns < s->oldest_ns || ns == INT64_MIN)
+        report_sample(s, "out of bounds");
+    else {
+        *ret_ns = ns;
+        return true;
+    }
+    return false;
+}
+
+static uint32_t column_of(struct samples *s, uint32_t place, struct str name)
+{
+    if (place < MEMO_MAX && str_eq(s->memo[place].name, name))
+        return s->memo[place].col;
+    uint32_t col = batch_col(s->batch, PLACE_LABEL, name);
+    if (place < MEMO_MAX) {
+        s->memo[place].name = name;
+        s->memo[place].col = col;
+    }
+    if (s->batch->ncols > PUSH_COLUMNS_MAX)
+        samples_fail(s, E_LIMIT, 0, "more than %d different label names", PUSH_COLUMNS_MAX);
+    return col;
+}
+
+static uint32_t group_of_labels(struct samples *s)
+{
+    uint32_t group = batch_group(s->batch);
+    struct cells *g = &s->batch->groups[group];
+    g->at = arena_new(s->mem, struct cell, s->nlabels);
+    g->cap = s->nlabels;
+    for (uint32_t i = 0; i < s->nlabels; i++)
+        if (s->labels[i].value.n)
+            g->at[g->n++] = (struct cell){ column_of(s, i, s->labels[i].name), value_str(s->labels[i].value) };
+    return group;
+}
+
+static struct row *row_of(struct samples *s, uint32_t group, int64_t time_ns, int64_t start_ms)
+{
+    struct row *r = batch_row(s->batch);
+    r->group = group;
+    r->time_ns = time_ns;
+    if (start_ms <= 0 || __builtin_mul_overflow(start_ms, NS_PER_MS, &r->start_ns))
+        r->start_ns = 0;
+    r->temporality = TEMPORALITY_NONE;
+    r->origin = ORIGIN_REMOTE;
+    return r;
+}
+
+static void put_histogram(struct samples *s, uint32_t group, struct str message, int64_t start_ms)
+{
+    struct histogram h;
+    struct fault why = { 0 };
+    int64_t t_ms = 0, time_ns;
+    if (!write_histogram(s, message, &h, &t_ms, &why)) {
+        if (samples_ok(s))
+            report_sample(s, why.msg);
+        return;
+    }
+    if (!sample_time(s, t_ms, &time_ns))
+        return;
+    struct row *r = row_of(s, group, time_ns, start_ms);
+    if (histogram_is_stale(&h)) {
+        r->value = h.sum;
+    } else if (histogram_put(s->batch, r, &h, &why)) {
+        s->batch->nrows--;
+        report_sample(s, why.msg);
+        return;
+    }
+    s->result->histograms++;
+}
+
+static bool has_room(struct samples *s)
+{
+    if ((uint64_t)s->batch->nrows + s->nsamples + s->nhistograms > PUSH_ROWS_MAX)
+        samples_fail(s, E_LIMIT, 0, "more than %d samples in one request", PUSH_ROWS_MAX);
+    else if (arena_over(s->mem))
+        samples_fail(s, E_LIMIT, 0, "the samples take more than %d MB of memory", PUSH_MEMORY_MAX >> 20);
+    return samples_ok(s);
+}
+
+/* Version 2 says that a series has samples or histograms, and not both. */
+static bool has_one_kind(struct samples *s)
+{
+    if (!s->v2 || !s->nsamples != !s->nhistograms)
+        return true;
+    struct str all = series_text(s->labels, s->nlabels, s->mem);
+    if (s->nsamples)
+        report_add(&s->result->report, s->mem, "series must contain either samples or histograms for series " STR_FMT " not both", STR_ARG(all));
+    else
+        report_add(&s->result->report, s->mem, "series must contain at least one sample or histogram for series " STR_FMT, STR_ARG(all));
+    return false;
+}
+
+void series_end(struct samples *s, int64_t start_ms)
+{
+    int64_t time_ns;
+    if (!samples_ok(s) || !labels_are_fine(s) || !has_room(s) || !has_one_kind(s) || !(s->nsamples + s->nhistograms))
+        return;
+    uint32_t group = group_of_labels(s);
+    for (uint32_t i = 0; i < s->nsamples; i++) {
+        const struct sample *x = &s->samples[i];
+        if (!sample_time(s, x->t_ms, &time_ns))
+            continue;
+        row_of(s, group, time_ns, x->start_ms ? x->start_ms : start_ms)->value = x->v;
+        s->result->samples++;
+    }
+    for (uint32_t i = 0; i < s->nhistograms && samples_ok(s); i++)
+        put_histogram(s, group, s->histograms[i], start_ms);
+}
+
+void series_refuse(struct samples *s, struct str why)
+{
+    refuse_series(s, why);
+}
+
+void samples_meta(struct samples *s, struct str name, uint64_t type, struct str help, struct str unit)
+{
+    static const enum metric_type types[] = { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_HISTOGRAM, METRIC_SUMMARY };
+    bool fresh;
+    if (!name.n || !utf8_valid(name) || !utf8_valid(help) || !utf8_valid(unit) || s->batch->nmetas == PUSH_COLUMNS_MAX)
+        return;
+    if (!type && !help.n && !unit.n)
+        return;
+    (void)map_intern(&s->metas, name, 0, &fresh);
+    if (!fresh)
+        return;
+    *arena_push(s->mem, s->batch->metas, s->batch->nmetas, s->batch->cap_metas) = (struct metric_meta){
+        .name = name, .type = type < LEN(types) ? types[type] : METRIC_UNKNOWN, .unit = unit, .help = help,
+    };
+}

@@ -1,0 +1,119 @@
+/* push/write1.c -- the walk over prometheus.WriteRequest, remote write 1.0. */
+#include "base/wire.h"
+#include "push/fields.h"
+#include "push/samples.h"
+
+static void walk_label(struct samples *s, struct wire *m)
+{
+    struct str name = S(""), value = S("");
+    while (wire_next(m))
+        switch (m->field) {
+        case F_LABEL_NAME:
+            name = wire_bytes(m);
+            break;
+        case F_LABEL_VALUE:
+            value = wire_bytes(m);
+            break;
+        default:
+            wire_skip(m);
+        }
+    series_label(s, name, value);
+}
+
+static void walk_sample(struct samples *s, struct wire *m)
+{
+    struct sample x = { 0 };
+    while (wire_next(m))
+        switch (m->field) {
+        case F_SAMPLE_VALUE:
+            x.v = wire_double(m);
+            break;
+        case F_SAMPLE_TIME:
+            x.t_ms = (int64_t)wire_varint(m);
+            break;
+        default:
+            wire_skip(m);
+        }
+    series_sample(s, x);
+}
+
+static void walk_series(struct samples *s, struct wire *t)
+{
+    series_begin(s);
+    while (samples_ok(s) && wire_next(t)) {
+        struct wire m;
+        switch (t->field) {
+        case F_SERIES1_LABEL:
+            m = wire_message(t);
+            walk_label(s, &m);
+            wire_close(t, &m);
+            break;
+        case F_SERIES1_SAMPLE:
+            m = wire_message(t);
+            walk_sample(s, &m);
+            wire_close(t, &m);
+            break;
+        case F_SERIES1_HISTOGRAM:
+            series_histogram(s, wire_bytes(t));
+            break;
+        case F_SERIES1_EXEMPLAR:
+            s->result->exemplars++;
+            wire_skip(t);
+            break;
+        default:
+            wire_skip(t);
+        }
+    }
+    if (!t->bad)
+        series_end(s, 0);
+}
+
+static void walk_meta(struct samples *s, struct wire *m)
+{
+    struct str name = S(""), help = S(""), unit = S("");
+    uint64_t type = 0;
+    while (wire_next(m))
+        switch (m->field) {
+        case F_META1_TYPE:
+            type = wire_varint(m);
+            break;
+        case F_META1_NAME:
+            name = wire_bytes(m);
+            break;
+        case F_META1_HELP:
+            help = wire_bytes(m);
+            break;
+        case F_META1_UNIT:
+            unit = wire_bytes(m);
+            break;
+        default:
+            wire_skip(m);
+        }
+    if (!m->bad)
+        samples_meta(s, name, type, help, unit);
+}
+
+void write1_walk(struct samples *s, struct str body)
+{
+    struct wire w = wire_of(body);
+    while (samples_ok(s) && wire_next(&w)) {
+        struct wire m;
+        switch (w.field) {
+        case F_WRITE1_SERIES:
+            m = wire_message(&w);
+            walk_series(s, &m);
+            wire_close(&w, &m);
+            break;
+        case F_WRITE1_META:
+            m = wire_message(&w);
+            walk_meta(s, &m);
+            wire_close(&w, &m);
+            break;
+        default:
+            wire_skip(&w);
+        }
+    }
+    if (w.bad)
+        samples_fail(s, E_SYNTAX, (size_t)(w.at - (const uint8_t *)body.p), "malformed protobuf at byte %zu of %zu",
+                     (size_t)(w.at - (const uint8_t *)body.p), body.n);
+}
