@@ -6,6 +6,9 @@
  * replay needs no rules. Names are compared as label names, so that "user.email",
  * "user_email" and whatever way it came in are the same.
  *
+ * Redacting what is redacted changes nothing: a hash and the mark of a cut are known by
+ * their form and left alone.
+ *
  * Owner:    counted; privacy_ref/privacy_unref. A reload makes a new one.
  * Threads:  immutable after privacy_new; any thread.
  * Errors:   E_SYNTAX with the place in the configuration.
@@ -13,14 +16,19 @@
 #pragma once
 #include <pthread.h>
 
+#include "base/buf.h"
 #include "base/fields.h"
 #include "model/rows.h"
+
+enum { PRIVACY_KEY_BYTES = 32 };
 
 struct privacy;
 
 /* `node` is the `privacy` section of the configuration. `key` is the secret of hashes, 32 bytes,
  * which app/ keeps in the data directory. No rules: *ret is NULL, which every function here takes. */
 MUST enum err privacy_new(const struct fields_reader *r, const struct yaml *node, struct str key, struct privacy **ret);
+/* Reads the key from DIR/privacy.key, which is made at its first use, for its owner only. */
+MUST enum err privacy_key(struct str dir, uint8_t ret[PRIVACY_KEY_BYTES], struct fault *f);
 struct privacy *privacy_ref(struct privacy *p);
 void privacy_unref(struct privacy *p);
 
@@ -31,8 +39,17 @@ MUST bool privacy_text(const struct privacy *p, enum place place, struct str nam
 /* May values of this name be touched at all? False: privacy_text() would give every text back. */
 bool privacy_touches(const struct privacy *p, enum place place, struct str name);
 
+/* The same in two steps, for who meets a name often or has values inside of values: which
+ * rules concern it, a bit each (those of a list and of its member are or-ed), and what they do. */
+uint64_t privacy_rules(const struct privacy *p, enum place place, struct str name);
+bool privacy_drops(const struct privacy *p, uint64_t rules);
+/* What is to be kept of a value that is not dropped. Patterns look into texts only. */
+struct str privacy_keep(const struct privacy *p, uint64_t rules, struct str value, bool is_text, struct arena *mem);
+
 /* For docs, status pages: names of the rules that are on, comma-separated; empty for none. */
 struct str privacy_summary(const struct privacy *p);
+/* The ready-made sets as the documentation shows them. */
+void privacy_describe(struct buf *out);
 
 /* The rules in force, which a reload replaces. All-zero but for the lock: no rules. */
 struct privacy_slot {
