@@ -9,12 +9,17 @@
  * The scan reaches 60 s further on both sides than what is asked for, since a point
  * of an accounted series also shows as a sample up to 60 s before its time, and
  * where depends on the point before it. Bases are asked for in one call.
+ *
+ * Only when some row is of a lower source than OTLP, or the query names ccmon_source,
+ * is it decided which rows count (sources.h): the others leave the list before it is
+ * sorted. Series that are shown with their source become one series for each, and those
+ * of sessions with several targets come whole from targets.h, with nothing to ask bases for.
  */
 #include <stdlib.h>
 
 #include "model/names.h"
 #include "promql/eval_int.h"
-#include "promql/spelling.h"
+#include "promql/targets.h"
 #include "query/rowset.h"
 
 #define TIME_MS_MAX (INT64_MAX / NS_PER_MS - 1)
@@ -23,7 +28,7 @@ enum { SERIES_MEMORY = 64 << 20 };                 /* budget of one series' poin
 
 struct raw {
     uint32_t series;
-    uint8_t temporality;
+    uint8_t temporality, origin;
     int64_t t;                                     /* ms */
     int64_t start_ns;
     double v;
@@ -43,6 +48,12 @@ struct job {
     struct rows rows, sorted;
     uint32_t *first;                               /* by series: its stretch of sorted */
     struct rowset set;
+    bool sources;                                  /* it is to be decided which rows count */
+    struct labels *labels;                         /* by series: as stored, and as shown */
+    struct labels *shown;
+    uint32_t nseries;
+    struct target_series *targets;                 /* series with all their rows */
+    uint32_t ntargets;
     struct arena mem;                              /* of the series at hand */
 };
 
@@ -65,6 +76,14 @@ static int64_t ns_to_ms(int64_t ns)
 
 /* ---- rows ------------------------------------------------------------------ */
 
+static bool has_lower(const struct block *b)
+{
+    for (uint32_t i = 0; i < b->nsel; i++)
+        if (b->origin[b->sel[i]] != ORIGIN_OTLP)
+            return true;
+    return false;
+}
+
 static enum err take_block(struct job *j, const struct block *b, struct fault *f)
 {
     uint32_t *ids = mem_alloc(sizeof *ids * ((size_t)b->nsel + 1));
@@ -75,11 +94,13 @@ static enum err take_block(struct job *j, const struct block *b, struct fault *f
         j->rows.cap = MAX(2 * j->rows.cap, j->rows.n + b->nsel);
         j->rows.at = mem_resize(j->rows.at, sizeof *j->rows.at * j->rows.cap);
     }
+    j->sources = j->sources || has_lower(b);
     for (uint32_t i = 0; i < b->nsel && !e; i++) {
         uint32_t r = b->sel[i];
         j->rows.at[j->rows.n++] = (struct raw){
             .series = ids[i],
             .temporality = b->temporality[r],
+            .origin = b->origin[r],
             .t = ns_to_ms(b->time_ns[r]),
             .start_ns = b->start_ns[r],
             .v = b->value[r],
@@ -118,10 +139,93 @@ static enum err scan_rows(struct job *j, struct fault *f)
     return e;
 }
 
+/* ---- sources --------------------------------------------------------------- */
+
+static struct sighted *sight_series(const struct job *j)
+{
+    struct sighted *s = arena_new(j->ev->q->mem, struct sighted, j->set.n);
+    for (uint32_t i = 0; i < j->set.n; i++)
+        s[i].labels = j->set.series[i];
+    for (size_t i = 0; i < j->rows.n; i++) {
+        const struct raw *r = &j->rows.at[i];
+        s[r->series].bits |= 1u << MIN(r->origin, (uint8_t)31);
+        s[r->series].accounted |= r->temporality != TEMPORALITY_NONE;
+    }
+    return s;
+}
+
+static bool row_counts(const struct raw *r, const struct sighted *s)
+{
+    bool elsewhere = s->targets && r->origin == ORIGIN_SCRAPE && r->temporality == TEMPORALITY_CUMULATIVE;
+    return r->origin < 32 && s->keep >> r->origin & 1 && !elsewhere;
+}
+
+/* Leaves the rows that count. */
+static void keep_rows(struct job *j, const struct sighted *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->rows.n; i++)
+        if (row_counts(&j->rows.at[i], &s[j->rows.at[i].series]))
+            j->rows.at[n++] = j->rows.at[i];
+    j->rows.n = n;
+}
+
+/* One series for each origin of a series. */
+static void split_by_origin(struct job *j)
+{
+    struct query_ctx *q = j->ev->q;
+    uint32_t(*ids)[ORIGIN_TRANSCRIPT + 1] = arena_alloc(q->mem, sizeof *ids * ((size_t)j->set.n + 1), _Alignof(uint32_t));
+    uint32_t cap = 0, ncap = 0, n = 0;
+    j->labels = NULL;
+    j->shown = NULL;
+    j->nseries = 0;
+    for (size_t i = 0; i < j->rows.n; i++) {
+        struct raw *r = &j->rows.at[i];
+        uint32_t *id = &ids[r->series][r->origin];
+        if (!*id) {
+            struct labels l = j->set.series[r->series];
+            *arena_push(q->mem, j->labels, n, ncap) = l;
+            *arena_push(q->mem, j->shown, j->nseries, cap) = sources_labels(&j->spelling, q->mem, l, (enum origin)r->origin);
+            *id = n;
+        }
+        r->series = *id - 1;
+    }
+}
+
+static void name_series(struct job *j)
+{
+    j->nseries = j->set.n;
+    j->labels = j->set.series;
+    j->shown = arena_new(j->ev->q->mem, struct labels, j->set.n);
+    for (uint32_t i = 0; i < j->set.n; i++)
+        j->shown[i] = spelling_labels(&j->spelling, j->ev->q->mem, j->set.series[i]);
+}
+
+static enum err apply_sources(struct job *j, struct fault *f)
+{
+    if (!j->sources) {
+        name_series(j);
+        return OK;
+    }
+    struct query_ctx *q = j->ev->q;
+    struct sighted *s = sight_series(j);
+    enum err e = sources_decide(q, &j->spelling, s, j->set.n, f);
+    if (!e)
+        e = targets_read(q, &j->spelling, s, j->set.n, &j->targets, &j->ntargets, f);
+    if (e)
+        return e;
+    keep_rows(j, s);
+    if (j->spelling.show_source)
+        split_by_origin(j);
+    else
+        name_series(j);
+    return OK;
+}
+
 /* Rows by series; j->first[s] .. j->first[s + 1] is the stretch of series s. */
 static void sort_by_series(struct job *j)
 {
-    uint32_t n = j->set.n;
+    uint32_t n = j->nseries;
     j->first = arena_new(j->ev->q->mem, uint32_t, n + 2);
     for (size_t i = 0; i < j->rows.n; i++)
         j->first[j->rows.at[i].series + 2]++;
@@ -237,7 +341,7 @@ static void ask_streams(struct job *j, struct keys *k, struct keyed *s, struct c
 
 static void ask(struct job *j, struct keys *k, struct keyed *s)
 {
-    struct labels l = j->set.series[s->series];
+    struct labels l = j->labels[s->series];
     struct cell *cells = key_labels(j, k, l);
     s->delta = s->all = SIZE_MAX;
     ask_streams(j, k, s, cells, l.n);
@@ -284,7 +388,7 @@ static void accounted_series(struct job *j, const struct keys *k, const struct k
     const struct raw *r = rows_of(j, s->series, &n);
     struct acc_input in = {
         .rows = arena_new(mem, struct acc_row, n),
-        .money = metric_is_money(labels_get(j->set.series[s->series], S("__name__"))),
+        .money = metric_is_money(labels_get(j->labels[s->series], S("__name__"))),
     };
     for (size_t i = 0; i < n; i++)
         if (r[i].temporality != TEMPORALITY_NONE)
@@ -321,6 +425,7 @@ struct shown {
     struct labels labels;
     struct keyed keyed;
     bool accounted;
+    const struct target_series *target;            /* or NULL */
 };
 
 static int by_labels(const void *a, const void *b)
@@ -329,13 +434,32 @@ static int by_labels(const void *a, const void *b)
     return labels_cmp(x->labels, y->labels);
 }
 
+/* All rows are here; of its samples only those that were asked for are handed on. */
+static void target_points(struct job *j, const struct target_series *s, struct points *ret)
+{
+    struct acc_input in = { .rows = s->rows, .n = s->n, .money = metric_is_money(labels_get(s->labels, S("__name__"))) };
+    struct accounted *acc = arena_new(&j->mem, struct accounted, 1);
+    accounted_build(&j->mem, &in, acc);
+    size_t from = 0, to = acc->nv;
+    while (from < to && acc->vt[from] <= j->req->after_ms)
+        from++;
+    while (to > from && acc->vt[to - 1] > j->req->to_ms)
+        to--;
+    ret->t = acc->vt + from;
+    ret->v = acc->vv + from;
+    ret->n = to - from;
+    ret->acc = acc;
+}
+
 static enum err give(struct job *j, const struct keys *keys, const struct shown *s, struct fault *f)
 {
     struct points p = { .labels = s->labels };
-    size_t n;
-    struct raw *r = rows_of(j, s->keyed.series, &n);
+    size_t n = 0;
+    struct raw *r = s->target ? NULL : rows_of(j, s->keyed.series, &n);
     arena_reset(&j->mem);
-    if (s->accounted)
+    if (s->target)
+        target_points(j, s->target, &p);
+    else if (s->accounted)
         accounted_series(j, keys, &s->keyed, &p);
     else
         plain_series(j, r, n, &p);
@@ -347,21 +471,30 @@ static enum err give_all(struct job *j, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
     struct keys keys = { 0 };
-    struct shown *all = arena_new(q->mem, struct shown, j->set.n);
-    for (uint32_t s = 0; s < j->set.n; s++) {
-        all[s] = (struct shown){ .labels = spelling_labels(&j->spelling, q->mem, j->set.series[s]), .keyed = { .series = s },
-                                 .accounted = is_accounted(j, s) };
+    struct shown *all = arena_new(q->mem, struct shown, j->nseries + j->ntargets);
+    for (uint32_t s = 0; s < j->nseries; s++) {
+        all[s] = (struct shown){ .labels = j->shown[s], .keyed = { .series = s }, .accounted = is_accounted(j, s) };
         if (all[s].accounted)
             ask(j, &keys, &all[s].keyed);
+    }
+    for (uint32_t t = 0; t < j->ntargets; t++) {
+        struct labels l = sources_labels(&j->spelling, q->mem, j->targets[t].labels, ORIGIN_SCRAPE);
+        all[j->nseries + t] = (struct shown){ .labels = l, .target = &j->targets[t] };
     }
     enum err e = OK;
     if (keys.n)
         e = q->src->bases(q->src, j->spelling.matchers, j->spelling.nmatchers, j->from_ns - 1, keys.names, keys.at, keys.n, f);
     map_done(&keys.by_name);
-    qsort(all, j->set.n, sizeof *all, by_labels);
-    for (uint32_t s = 0; s < j->set.n && !e; s++)
+    qsort(all, j->nseries + j->ntargets, sizeof *all, by_labels);
+    for (uint32_t s = 0; s < j->nseries + j->ntargets && !e; s++)
         e = give(j, &keys, &all[s], f);
     return e;
+}
+
+/* Groups by ccmon_source, matches on it, or speaks of it in any other way. */
+static bool query_names_source(const struct promql *p)
+{
+    return str_find(p->text, S("ccmon_source")) != SIZE_MAX;
 }
 
 enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f)
@@ -377,8 +510,12 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct fault
     rowset_init(&j.set, ev->q, 1u << PLACE_LABEL);
     arena_init(&j.mem, SERIES_MEMORY);
     enum err e = spelling_open(r->sel, ev->q->mem, &j.spelling, f);
-    if (!e)
+    if (!e) {
+        j.sources = j.spelling.show_source = j.spelling.show_source || query_names_source(ev->query);
         e = scan_rows(&j, f);
+    }
+    if (!e)
+        e = apply_sources(&j, f);
     if (!e) {
         sort_by_series(&j);
         e = give_all(&j, f);

@@ -43,9 +43,17 @@ static enum err widen(struct spelling *s, struct matcher *m, struct arena *mem, 
 
 enum err spelling_open(const struct selector *sel, struct arena *mem, struct spelling *ret, struct fault *f)
 {
-    *ret = (struct spelling){ .sel = sel, .matchers = arena_new(mem, struct matcher, sel->nmatchers) };
+    *ret = (struct spelling){
+        .sel = sel,
+        .matchers = arena_new(mem, struct matcher, sel->nmatchers),
+        .sources = arena_new(mem, struct matcher, sel->nmatchers),
+    };
     for (uint32_t i = 0; i < sel->nmatchers; i++)
-        ret->matchers[ret->nmatchers++] = sel->matchers[i];
+        if (str_eq(sel->matchers[i].label, S("ccmon_source")))
+            ret->sources[ret->nsources++] = sel->matchers[i];
+        else
+            ret->matchers[ret->nmatchers++] = sel->matchers[i];
+    ret->show_source = ret->nsources;
     for (uint32_t i = 0; i < ret->nmatchers; i++) {
         struct matcher *m = &ret->matchers[i];
         bool names = str_eq(m->label, S("__name__")) && (m->op == MATCH_EQ || m->op == MATCH_RE);
@@ -58,9 +66,12 @@ enum err spelling_open(const struct selector *sel, struct arena *mem, struct spe
 
 void spelling_close(struct spelling *s)
 {
-    for (uint32_t i = 0; i < s->nmatchers; i++)
-        if (s->matchers[i].re != s->sel->matchers[i].re)
+    for (uint32_t i = 0, k = 0; i < s->nmatchers; i++, k++) {
+        while (str_eq(s->sel->matchers[k].label, S("ccmon_source")))
+            k++;
+        if (s->matchers[i].re != s->sel->matchers[k].re)
             regex_free(s->matchers[i].re);
+    }
     s->nmatchers = 0;
 }
 

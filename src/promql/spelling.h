@@ -5,6 +5,9 @@
  * or as a literal alternative of a regular expression. What is found so is shown
  * under the name that was asked for.
  *
+ * Matchers on `ccmon_source` (accounting rule 6, sources.h) are set aside here: that
+ * label is not stored.
+ *
  * Owner:    spelling_open() fills *ret, spelling_close() ends it (all-zero is fine).
  * Threads:  immutable in between.
  */
@@ -15,6 +18,9 @@ struct spelling {
     const struct selector *sel;
     struct matcher *matchers;                      /* to scan with */
     uint32_t nmatchers;
+    struct matcher *sources;                       /* those on ccmon_source */
+    uint32_t nsources;
+    bool show_source;                              /* the label is shown; a caller may set it */
     bool widened;
 };
 

@@ -24,8 +24,11 @@ struct query_note {
     struct str text;
 };
 
+struct origins;                                    /* query/origins.h */
+
 struct query_ctx {
     struct source *src;
+    struct origins *origins;                       /* what is known of sources (rule 6); NULL: read for this query */
     struct arena *mem;                             /* everything of this query */
     const struct query_limits *limits;
     const struct clock *clock;

@@ -30,6 +30,7 @@ struct script {
     bool always;
     /* load */
     enum temporality how;
+    enum origin origin;
     int64_t interval_ms, from_ms, start_ms;
     /* eval */
     struct arena mem;
@@ -177,7 +178,7 @@ static void load_series(struct script *s, struct str line)
         int64_t start = s->how == TEMPORALITY_DELTA ? t - s->interval_ms : s->start_ms;
         memsource_add(s->src, &(struct mem_row){
             .table = TABLE_SAMPLE, .time_ns = t * NS_PER_MS, .recv_ns = t * NS_PER_MS, .start_ns = start * NS_PER_MS,
-            .value = v[i], .temporality = s->how, .origin = ORIGIN_OTLP, .cells = cells, .ncells = l.n,
+            .value = v[i], .temporality = s->how, .origin = s->origin, .cells = cells, .ncells = l.n,
         });
     }
 }
@@ -185,12 +186,17 @@ static void load_series(struct script *s, struct str line)
 static void read_load(struct script *s, struct str rest)
 {
     s->how = TEMPORALITY_NONE;
+    s->origin = ORIGIN_OTLP;
     s->from_ms = s->start_ms = 0;
     for (struct str w; (w = word(&rest)).n;) {
         if (str_eq(w, S("delta")))
             s->how = TEMPORALITY_DELTA;
         else if (str_eq(w, S("cumulative")))
             s->how = TEMPORALITY_CUMULATIVE;
+        else if (str_eq(w, S("scrape")))
+            s->origin = ORIGIN_SCRAPE;
+        else if (str_eq(w, S("remote")))
+            s->origin = ORIGIN_REMOTE;
         else if (str_eq(w, S("from")))
             s->from_ms = duration_ms(s, word(&rest));
         else if (str_eq(w, S("start")))
