@@ -61,6 +61,8 @@ struct call {
     struct str type;
     struct http_header *extra;
     uint32_t nextra, extra_cap;
+    struct http_header *trailers;                  /* names in lower case; HTTP/2 only */
+    uint32_t ntrailers, trailers_cap;
     struct buf out;
     struct http_stream *stream;                    /* the server's hold on it, until the connection takes it */
     bool streaming;                                /* the reply is the stream; false beside a stream: it was refused */

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "http/conn_int.h"
+#include "http/h2.h"
 
 static bool is_receiving(const struct conn *c)
 {
@@ -46,6 +47,8 @@ void conn_close(struct conn *c)
     if (c->state == CONN_BUSY)
         call_orphan(TAKE(c->call));                /* its handler has it, and brings it back to nobody */
     c->state = CONN_CLOSED;
+    if (c->h2)
+        h2_free(TAKE(c->h2));
     if (c->stream)
         stream_gone(TAKE(c->stream));
     sock_close(c->sock);
@@ -64,6 +67,8 @@ void conn_linger(struct conn *c)
         return;
     }
     c->state = CONN_LINGER;
+    if (c->h2)
+        h2_free(TAKE(c->h2));
     c->since = loop_ms(c->home->loop);
     if (!c->taking)
         drop_ahead(c);
@@ -93,12 +98,17 @@ static void on_closed(void *arg)
 
 /* ---- requests ---- */
 
+struct call *conn_call(struct conn *c, void *owner, void (*answered)(struct call *call))
+{
+    struct call *call = call_new(c->home, c->listener, (struct str){ c->peer, c->npeer }, owner, answered);
+    call->local = c->local;
+    return call;
+}
+
 static struct call *new_call(struct conn *c)
 {
     CHECK(!c->call);
-    c->call = call_new(c->home, c->listener, (struct str){ c->peer, c->npeer }, c, conn_answered);
-    c->call->local = c->local;
-    return c->call;
+    return c->call = conn_call(c, c, conn_answered);
 }
 
 /* Refuses what cannot be followed by anything that could be understood. */
@@ -182,6 +192,9 @@ static void begin_request(struct conn *c, struct str head)
         answer_refusal(c);
 }
 
+/* RFC 9113 3.4: chosen so that servers which do not know it stop reading here. */
+static const struct str preface = S("PRI * HTTP/2.0\r\n\r\n");
+
 /* ---- bytes in: each takes some of `in` and says how many; 0: wait for more ---- */
 
 static size_t take_head(struct conn *c, struct str in)
@@ -193,6 +206,11 @@ static size_t take_head(struct conn *c, struct str in)
         return in.n;
     case HTTP_DONE: {
         size_t used = c->scan.at;
+        if (!c->served && str_eq(str_sub(in, 0, used), preface)) {
+            h2_begin(c, in);
+            return in.n;
+        }
+        c->served = true;
         begin_request(c, str_sub(in, c->scan.start, used - c->scan.start));
         return used;
     }
@@ -331,6 +349,8 @@ static void on_input(void *arg, const char *p, size_t n)
             conn_close(c);
         else
             sock_deadline(c->sock, conn_cfg(c)->linger_ms);
+    } else if (c->state == CONN_H2) {
+        h2_input(c->h2, (struct str){ p, n });
     } else if (c->state == CONN_BODY && p == c->call->body.p + c->call->body.n) {
         buf_grew(&c->call->body, n);               /* it was read into its place */
         if (c->call->body.n == c->call->head.length)
@@ -350,7 +370,9 @@ static void on_end(void *arg, bool broken)
 {
     struct conn *c = arg;
     c->ended = true;
-    if (broken || c->state >= CONN_STREAM)
+    if (c->state == CONN_H2 && !broken)
+        h2_eof(c->h2);
+    else if (broken || c->state >= CONN_STREAM)
         conn_close(c);
     else if (c->state == CONN_BUSY)
         ask_if_gone(c);
@@ -362,7 +384,9 @@ static void on_sent(void *arg, bool ok)
 {
     struct conn *c = arg;
     c->writing = false;
-    if (ok)
+    if (ok && c->state == CONN_H2)
+        h2_written(c->h2);
+    else if (ok)
         c->sent(c);
     else
         conn_close(c);
@@ -414,6 +438,9 @@ static void on_timeout(void *arg)
     case CONN_SENDING:
     case CONN_STREAM:
         conn_write_timeout(c);
+        return;
+    case CONN_H2:
+        h2_timeout(c->h2);
         return;
     case CONN_IDLE:
     case CONN_LINGER:
@@ -467,6 +494,9 @@ static void drain_one(struct conn *c)
         if (c->chunked && !c->writing)
             (void)sock_write_now(c->sock, S("0\r\n\r\n"));
         conn_close(c);
+        return;
+    case CONN_H2:
+        h2_drain(c->h2);
         return;
     case CONN_LINGER:
         sock_deadline(c->sock, HTTP_LINGER_STOP_MS);

@@ -17,6 +17,7 @@ enum conn_state {
     CONN_BUSY,
     CONN_SENDING,
     CONN_STREAM,
+    CONN_H2,                                       /* everything is h2.c's now */
     CONN_LINGER,
     CONN_CLOSED,
 };
@@ -28,6 +29,7 @@ struct conn {
     struct conn *prev, *next;
     enum conn_state state;
     bool keep;                                     /* open after the current reply */
+    bool served;                                   /* a request of HTTP/1.1 has come: it stays with that */
     bool taking;                                   /* conn_take() is running */
     bool ended;                                    /* the client sends no more */
     bool writing;                                  /* a write is pending in the socket */
@@ -40,10 +42,11 @@ struct conn {
     struct http_chunks chunks;
     uint64_t skip;                                 /* CONN_SKIP: bytes of the body still to come */
 
+    struct h2 *h2;                                 /* CONN_H2 */
     struct call *call;
     void (*sent)(struct conn *c);                  /* when the pending write is done */
     struct http_stream *stream;
-    struct buf sending;                            /* CONN_STREAM: the chunk under way */
+    struct buf sending;                            /* CONN_STREAM: the chunk under way; CONN_H2: the frames */
     char chunk_head[24];
 
     int64_t since;                                 /* loop_ms() when the body, or lingering, began */
@@ -59,6 +62,8 @@ static inline const struct http_config *conn_cfg(const struct conn *c)
 }
 
 /* conn.c */
+/* A call that came over this connection. */
+struct call *conn_call(struct conn *c, void *owner, void (*answered)(struct call *call));
 void conn_close(struct conn *c);                   /* `closed` follows; safe to call again */
 void conn_linger(struct conn *c);
 void conn_resume(struct conn *c);                  /* goes on with what is in `ahead` */

@@ -54,7 +54,7 @@ uint32_t http_params(struct http_req *r, struct str name, const struct str **ret
 
 /* Adds a header to the coming reply. Before http_reply*, on the handler's thread. */
 void http_reply_header(struct http_req *r, struct str name, struct str value);
-/* A trailer of the reply: HTTP/2 sends it after the body (gRPC), HTTP/1.1 leaves it out. */
+/* A trailer of the reply, its name in lower case: HTTP/2 sends it after the body (gRPC), HTTP/1.1 leaves it out. */
 void http_reply_trailer(struct http_req *r, struct str name, struct str value);
 void http_reply(struct http_req *r, int status, struct str content_type, struct str body);       /* copies */
 void http_reply_buf(struct http_req *r, int status, struct str content_type, struct buf *body);  /* takes it over, leaves it empty */

@@ -48,6 +48,7 @@ enum {
     HTTP2_FIELDS_FLOOD = 4 * HTTP_HEADERS_MAX,     /* up to here too many fields are a 431, beyond an attack ... */
     HTTP2_HEAD_FLOOD = 4 * HTTP_HEAD_MAX,          /* ... and so with their bytes, unpacked */
     HTTP2_OUT_BYTES = 64 << 10,                    /* frames gathered for one write */
+    HTTP2_TRAILERS_MAX = 8,                        /* of our replies; gRPC has three */
     HTTP2_FIELD_COST = 32,                         /* bytes that RFC 9113 6.5.2 adds to each field */
 
     /* Frames without work in them, see h2_budget.c. A page left in a browser cancels what it

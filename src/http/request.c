@@ -111,6 +111,16 @@ void http_reply_header(struct http_req *r, struct str name, struct str value)
     *arena_push(&c->mem, c->extra, c->nextra, c->extra_cap) = h;
 }
 
+void http_reply_trailer(struct http_req *r, struct str name, struct str value)
+{
+    struct call *c = call_of(r);
+    CHECK(!c->replied && http_is_token(name) && c->ntrailers < HTTP2_TRAILERS_MAX);
+    for (size_t i = 0; i < name.n; i++)
+        CHECK(name.p[i] < 'A' || name.p[i] > 'Z');
+    struct http_header h = { arena_str(&c->mem, name), clean(c, value) };
+    *arena_push(&c->mem, c->trailers, c->ntrailers, c->trailers_cap) = h;
+}
+
 static void begin_reply(struct call *c, int status, struct str type)
 {
     CHECK(!c->replied && status >= 200 && status < 600);

@@ -122,7 +122,7 @@ static void test_malformed(void **state)
         { S("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n"), 413 },
         { S("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"), 400 },
         { S("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n"), 413 },
-        { S("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505 },
+        { S("PRI / HTTP/2.0\r\n\r\n"), 505 },
         { S("POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"), 404 },
         { S("POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"), 404 },
     };
