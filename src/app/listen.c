@@ -31,17 +31,18 @@ struct mount {
 };
 
 static const struct mount mounts[] = {
-    { PORT_OTLP_HTTP, { routes_otlp, routes_otlp_any } },
-    { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp } },
-    { PORT_LOKI, { routes_loki, routes_admin, routes_root, routes_otlp } },
-    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_admin, routes_otlp, routes_web } },
+    { PORT_OTLP_HTTP, { routes_otlp_grpc, routes_otlp, routes_otlp_any } },
+    { PORT_OTLP_GRPC, { routes_otlp_grpc, routes_otlp, routes_otlp_any } },
+    { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
+    { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
+    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
 {
-    if (routes == routes_otlp || routes == routes_otlp_any)
+    if (routes == routes_otlp || routes == routes_otlp_any || routes == routes_otlp_grpc)
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
-    if (routes == routes_push_prometheus)
+    if (routes == routes_push_prometheus || routes == routes_push_loki)
         return (struct http_table){ .routes = routes, .arg = &a->push, .on_error = push_refuse };
     if (routes == routes_admin || routes == routes_root)
         return (struct http_table){ .routes = routes, .arg = a };
@@ -96,9 +97,6 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
 
 enum err app_listen(struct app *a, struct fault *f)
 {
-    if (a->cfg.port_asked[PORT_OTLP_GRPC])
-        log_line(LOG_WARN, "otlp-grpc: this version does not speak gRPC; let Claude Code send "
-                           "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf to the otlp-http port");
     for (size_t i = 0; i < LEN(mounts); i++) {
         enum err e = listen_one(a, &mounts[i], f);
         if (e)

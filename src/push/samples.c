@@ -52,17 +52,6 @@ void samples_fail(struct samples *s, enum err e, size_t at, const char *fmt, ...
 
 /* ---- what a series is told by ------------------------------------------------------------ */
 
-static bool is_plain_name(struct str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && !(i && c >= '0' && c <= '9'))
-            return false;
-    }
-    return name.n > 0;
-}
-
 /* As Go quotes, as far as labels need it. */
 static void put_quoted(struct buf *b, struct str s)
 {
@@ -92,7 +81,7 @@ struct str series_text(const struct label *labels, uint32_t n, struct arena *mem
     buf_byte(&b, '{');
     for (uint32_t i = 0; i < n; i++) {
         buf_str(&b, i ? S(", ") : S(""));
-        if (is_plain_name(labels[i].name))
+        if (label_name_is_plain(labels[i].name))
             buf_str(&b, labels[i].name);
         else
             put_quoted(&b, labels[i].name);
@@ -109,7 +98,7 @@ static int by_name(const struct label *a, const struct label *b)
 }
 
 /* Insertion: they nearly always come sorted. Equal names keep their order. */
-static void sort_labels(struct label *l, uint32_t n)
+void labels_sort(struct label *l, uint32_t n)
 {
     for (uint32_t i = 1; i < n; i++) {
         struct label x = l[i];
@@ -128,7 +117,7 @@ struct str row_series_text(const struct batch *b, const struct row *r, struct ar
     struct label *l = arena_new(&scratch, struct label, g->n + 1);
     for (uint32_t i = 0; i < g->n; i++)
         l[i] = (struct label){ b->cols[g->at[i].col].name, g->at[i].v.s };
-    sort_labels(l, g->n);
+    labels_sort(l, g->n);
     char text[TEXT_MAX];
     struct str s = series_text(l, g->n, &scratch);
     memcpy(text, s.p, s.n);
@@ -175,7 +164,7 @@ static bool check_labels(struct samples *s, struct str *ret_double)
         }
     }
     if (!sorted)
-        sort_labels(l, s->nlabels);
+        labels_sort(l, s->nlabels);
     if (!named || !valid)
         return false;
     for (uint32_t i = 1; i < s->nlabels && !sorted; i++)

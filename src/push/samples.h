@@ -23,6 +23,7 @@ struct push_result {
     uint64_t exemplars;                            /* left out */
     uint64_t invalid;                              /* series without a usable name or labels */
     struct str invalid_why;                        /* the first of them */
+    uint64_t streams;                              /* Loki: of the request, also those that were refused */
 };
 
 struct label {
@@ -73,6 +74,9 @@ void series_end(struct samples *s, int64_t start_ms);
 void series_refuse(struct samples *s, struct str why);
 void samples_meta(struct samples *s, struct str name, uint64_t type, struct str help, struct str unit);
 
+/* By name; equal names keep their order. */
+void labels_sort(struct label *l, uint32_t n);
+bool label_name_is_plain(struct str name);         /* [a-zA-Z_][a-zA-Z0-9_]* */
 /* Labels as Prometheus prints them: {__name__="x", a="b"}. */
 struct str series_text(const struct label *labels, uint32_t n, struct arena *mem);
 /* The same of a row's group. */
