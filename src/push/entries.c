@@ -177,13 +177,13 @@ static bool stream_is_fine(struct entries *s)
 
 /* ---- entries ------------------------------------------------------------------------------ */
 
-void entry_begin(struct entries *s)
+void line_begin(struct entries *s)
 {
     s->entry.nmeta = 0;
     s->entry.meta_bytes = 0;
 }
 
-void entry_meta(struct entries *s, struct str name, struct str value)
+void line_meta(struct entries *s, struct str name, struct str value)
 {
     struct entry *x = &s->entry;
     if (x->nmeta == PUSH_LABELS_MAX) {
@@ -285,7 +285,7 @@ static bool has_room(struct entries *s)
     return entries_ok(s);
 }
 
-void entry_end(struct entries *s, int64_t time_ns, struct str line)
+void line_end(struct entries *s, int64_t time_ns, struct str line)
 {
     s->entry.time_ns = time_ns;
     s->entry.line = line;

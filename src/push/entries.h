@@ -3,7 +3,7 @@
  * The walks over protobuf and JSON call the same functions in the same order:
  *
  *     stream_begin, then stream_labels (their text) or stream_label (one pair) ...,
- *     stream_ready; per entry: entry_begin, entry_meta ..., entry_end
+ *     stream_ready; per entry: line_begin, line_meta ..., line_end
  *
  * Labels of a stream are one group of cells for all its entries.
  *
@@ -57,9 +57,9 @@ void stream_begin(struct entries *s);
 void stream_labels(struct entries *s, struct str text);
 void stream_label(struct entries *s, struct str name, struct str value);   /* the last one of a name counts */
 void stream_ready(struct entries *s);
-void entry_begin(struct entries *s);
-void entry_meta(struct entries *s, struct str name, struct str value);
-void entry_end(struct entries *s, int64_t time_ns, struct str line);
+void line_begin(struct entries *s);
+void line_meta(struct entries *s, struct str name, struct str value);
+void line_end(struct entries *s, int64_t time_ns, struct str line);
 
 /* loki_labels.c: {a="b", c="d"}, Prometheus's grammar of a series. Names and unquoted values.
  * E_SYNTAX with Prometheus's words; `at` is the byte. */

@@ -59,7 +59,7 @@ static void read_meta(struct walk *w)
         struct str name = w->j.s;
         (void)next(w);
         if (want(w, J_STR, NO_STRING))
-            entry_meta(w->s, name, w->j.s);
+            line_meta(w->s, name, w->j.s);
     }
 }
 
@@ -68,7 +68,7 @@ static void read_value(struct walk *w)
 {
     int64_t time_ns = NO_ENTRY_TIME;
     struct str line = S("");
-    entry_begin(w->s);
+    line_begin(w->s);
     for (unsigned i = 0; ok(w) && next(w) != J_ARR_END && ok(w); i++) {
         if (i == 0 && want(w, J_STR, NO_STRING)) {
             if (!str_to_i64(w->j.s, &time_ns))
@@ -82,7 +82,7 @@ static void read_value(struct walk *w)
         }
     }
     if (ok(w))
-        entry_end(w->s, time_ns, line);
+        line_end(w->s, time_ns, line);
 }
 
 /* The array whose first token is the newest one. */
@@ -99,7 +99,7 @@ static void read_old_entry(struct walk *w)
 {
     int64_t time_ns = NO_ENTRY_TIME;
     struct str line = S("");
-    entry_begin(w->s);
+    line_begin(w->s);
     while (ok(w) && next(w) == J_KEY) {
         struct str key = w->j.s;
         (void)next(w);
@@ -115,7 +115,7 @@ static void read_old_entry(struct walk *w)
         }
     }
     if (ok(w))
-        entry_end(w->s, time_ns, line);
+        line_end(w->s, time_ns, line);
 }
 
 static void read_old_entries(struct walk *w)

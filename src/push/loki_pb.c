@@ -37,14 +37,14 @@ static void walk_pair(struct entries *s, struct wire *m)
         default:
             wire_skip(m);
         }
-    entry_meta(s, name, value);
+    line_meta(s, name, value);
 }
 
 static void walk_entry(struct entries *s, struct wire *e)
 {
     int64_t time_ns = NO_ENTRY_TIME;
     struct str line = S("");
-    entry_begin(s);
+    line_begin(s);
     while (entries_ok(s) && wire_next(e)) {
         struct wire m;
         switch (e->field) {
@@ -66,7 +66,7 @@ static void walk_entry(struct entries *s, struct wire *e)
         }
     }
     if (!e->bad)
-        entry_end(s, time_ns, line);
+        line_end(s, time_ns, line);
 }
 
 /* Labels first, wherever they stand. */
