@@ -17,14 +17,14 @@ struct bucket {
 };
 
 /* The series of one histogram. */
-struct histogram {
+struct classic {
     struct labels labels;                          /* without name and le */
     struct { uint32_t series; double le; } *parts;
     uint32_t n, cap;
 };
 
 struct histograms {
-    struct histogram *at;
+    struct classic *at;
     uint32_t n, cap, most;                         /* most: parts of the largest one */
 };
 
@@ -47,9 +47,9 @@ static void find_histograms(struct eval *ev, const struct expr *arg, const struc
         uint32_t id = keyset_id(&keys, v->at[s].labels, le, 1, false, &fresh);
         if (fresh) {
             struct labels l = labels_drop(ev->q->mem, labels_drop_name(ev->q->mem, v->at[s].labels), le, 1);
-            *arena_push(ev->q->mem, ret->at, ret->n, ret->cap) = (struct histogram){ .labels = l };
+            *arena_push(ev->q->mem, ret->at, ret->n, ret->cap) = (struct classic){ .labels = l };
         }
-        struct histogram *h = &ret->at[id];
+        struct classic *h = &ret->at[id];
         __typeof__(h->parts) p = arena_push(ev->q->mem, h->parts, h->n, h->cap);
         p->series = s;
         p->le = bound;
@@ -64,7 +64,7 @@ static int by_bound(const void *a, const void *b)
 }
 
 /* The buckets of a step: sorted, equal bounds made one. Returns how many. */
-static uint32_t buckets_at(const struct vec *v, const struct histogram *h, uint32_t step, struct bucket *out)
+static uint32_t buckets_at(const struct vec *v, const struct classic *h, uint32_t step, struct bucket *out)
 {
     uint32_t n = 0, kept = 0;
     for (uint32_t i = 0; i < h->n; i++) {

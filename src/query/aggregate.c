@@ -4,6 +4,10 @@
  * accumulator a group and step and walk each series once. Pickers (quantile, topk,
  * bottomk, limitk, limit_ratio) and count_values need all values of a step at
  * once, so they walk step by step over the members of a group.
+ *
+ * Native histograms: sum and avg add them up, count, group, count_values and the
+ * limits take them as samples, the others leave them out. Where a sum has none (of
+ * numbers and histograms, or of incompatible ones) the step has no result.
  */
 #include "query/aggregate.h"
 
@@ -11,7 +15,10 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "query/hist.h"
 #include "query/sum.h"
+
+enum { HIST_TEXT_MAX = 4 << 20 };                  /* a histogram as a label value */
 
 /* One group at one step while it is folded. */
 struct acc {
@@ -139,6 +146,51 @@ static double fold_result(enum agg_op op, const struct acc *c)
     }
 }
 
+/* What the histograms of a group do to it, by step; only where it has any. */
+struct hist_fold {
+    struct hist_sum *sums;                         /* sum, avg: NULL for the others */
+    uint8_t *failed;                               /* steps without a result */
+};
+
+static bool has_histograms(const struct vec *in, const struct group *g)
+{
+    for (uint32_t m = 0; m < g->n; m++)
+        if (in->at[g->members[m]].h)
+            return true;
+    return false;
+}
+
+static void fold_histograms(struct query_ctx *q, enum agg_op op, const struct tser *s, struct acc *accs, struct hist_fold *hf)
+{
+    for (uint32_t i = 0; i < s->n && s->h; i++) {
+        uint32_t step = s->from + i;
+        if (!s->h[i])
+            continue;
+        if (op == AGG_COUNT || op == AGG_GROUP)
+            accs[step].n++;
+        else if (!hf->sums)
+            q->remarks |= HIST_IGNORED;
+        else if (!hf->failed[step] && !hist_sum_add(q->mem, &hf->sums[step], s->h[i]))
+            hf->failed[step] = 1;
+    }
+}
+
+/* Of numbers and histograms at one step there is no sum. */
+static void histogram_result(struct query_ctx *q, const struct acc *c, struct hist_fold *hf, uint32_t step, struct tser *out,
+                             uint32_t i)
+{
+    struct hist_sum *s = &hf->sums[step];
+    if (!s->sum)
+        return;
+    if (c->n)
+        q->remarks |= HIST_MIXED;
+    else if (!hf->failed[step])
+        tser_put_hist(q, out, i, hist_sum_end(q->mem, s));
+    if (c->n)
+        out->v[i] = value_absent();
+    q->remarks |= s->remarks;
+}
+
 static enum err fold_group(struct query_ctx *q, const struct aggregation *a, const struct vec *in,
                            const struct group *g, struct acc *accs, uint32_t nsteps, struct vec *ret, struct fault *f)
 {
@@ -150,17 +202,28 @@ static enum err fold_group(struct query_ctx *q, const struct aggregation *a, con
     }
     if (from >= end)
         return OK;
+    struct hist_fold hf = { 0 };
+    if (has_histograms(in, g) && (a->op == AGG_SUM || a->op == AGG_AVG)) {
+        hf.sums = arena_new(q->mem, struct hist_sum, nsteps);
+        hf.failed = arena_new(q->mem, uint8_t, nsteps);
+        for (uint32_t i = from; i < end; i++)
+            hf.sums[i].mean = a->op == AGG_AVG;
+    }
     memset(accs + from, 0, sizeof *accs * (end - from));
     for (uint32_t m = 0; m < g->n; m++) {
         const struct tser *s = &in->at[g->members[m]];
         for (uint32_t i = 0; i < s->n; i++)
             if (!value_is_absent(s->v[i]))
                 fold(a->op, &accs[s->from + i], s->v[i]);
+        fold_histograms(q, a->op, s, accs, &hf);
     }
     struct tser *out = vec_add(q, ret, g->labels, from, end - from);
-    for (uint32_t i = from; i < end; i++)
+    for (uint32_t i = from; i < end; i++) {
         if (accs[i].n)
             out->v[i - from] = fold_result(a->op, &accs[i]);
+        if (hf.sums)
+            histogram_result(q, &accs[i], &hf, i, out, i - from);
+    }
     return query_check(q, f);
 }
 
@@ -190,7 +253,7 @@ double quantile_of(double phi, double *v, size_t n)
     return v[lower] * (1 - weight) + v[upper] * weight;
 }
 
-static void quantile_group(const struct aggregation *a, const struct vec *in, const struct group *g, uint32_t nsteps,
+static void quantile_group(struct query_ctx *q, const struct aggregation *a, const struct vec *in, const struct group *g, uint32_t nsteps,
                            double *scratch, struct tser *out)
 {
     for (uint32_t i = 0; i < nsteps; i++) {
@@ -199,6 +262,8 @@ static void quantile_group(const struct aggregation *a, const struct vec *in, co
             double v = tser_at(&in->at[g->members[m]], i);
             if (!value_is_absent(v))
                 scratch[n++] = v;
+            else if (tser_hist(&in->at[g->members[m]], i))
+                q->remarks |= HIST_IGNORED;
         }
         if (n)
             out->v[i] = quantile_of(a->param[i], scratch, n);
@@ -230,9 +295,10 @@ static bool in_ratio(double r, struct labels l)
 }
 
 /* The members that this step shows, best first; returns how many. */
-static uint32_t pick_step(const struct aggregation *a, const struct vec *in, const struct group *g, uint32_t step,
-                          struct ranked *scratch)
+static uint32_t pick_step(struct query_ctx *q, const struct aggregation *a, const struct vec *in, const struct group *g,
+                          uint32_t step, struct ranked *scratch)
 {
+    bool ranks = a->op == AGG_TOPK || a->op == AGG_BOTTOMK;
     uint32_t n = 0;
     double p = a->param[step];
     if (a->op == AGG_LIMIT_RATIO)
@@ -242,7 +308,10 @@ static uint32_t pick_step(const struct aggregation *a, const struct vec *in, con
     for (uint32_t m = 0; m < g->n; m++) {
         const struct tser *s = &in->at[g->members[m]];
         double v = tser_at(s, step);
-        if (value_is_absent(v) || (a->op == AGG_LIMIT_RATIO && !in_ratio(p, s->labels)))
+        bool hist = tser_hist(s, step);
+        if (hist && ranks)
+            q->remarks |= HIST_IGNORED;
+        if ((value_is_absent(v) && (ranks || !hist)) || (a->op == AGG_LIMIT_RATIO && !in_ratio(p, s->labels)))
             continue;
         scratch[n++] = (struct ranked){ a->op == AGG_BOTTOMK ? -v : v, m };
     }
@@ -259,10 +328,10 @@ static void pick_group(struct query_ctx *q, const struct aggregation *a, const s
                        uint32_t nsteps, struct ranked *scratch, struct vec *ret)
 {
     if (nsteps == 1) {
-        uint32_t n = pick_step(a, in, g, 0, scratch);
+        uint32_t n = pick_step(q, a, in, g, 0, scratch);
         for (uint32_t k = 0; k < n; k++) {
             const struct tser *s = &in->at[g->members[scratch[k].member]];
-            vec_add(q, ret, s->labels, 0, 1)->v[0] = tser_at(s, 0);
+            tser_copy(q, vec_add(q, ret, s->labels, 0, 1), 0, s, 0);
         }
         return;
     }
@@ -272,10 +341,10 @@ static void pick_group(struct query_ctx *q, const struct aggregation *a, const s
         vec_add(q, ret, s->labels, s->from, s->n);
     }
     for (uint32_t i = 0; i < nsteps; i++) {
-        uint32_t n = pick_step(a, in, g, i, scratch);
+        uint32_t n = pick_step(q, a, in, g, i, scratch);
         for (uint32_t k = 0; k < n; k++) {
             struct tser *out = &ret->at[first + scratch[k].member];
-            out->v[i - out->from] = tser_at(&in->at[g->members[scratch[k].member]], i);
+            tser_copy(q, out, i - out->from, &in->at[g->members[scratch[k].member]], i - out->from);
         }
     }
 }
@@ -309,6 +378,17 @@ static enum err check_k(struct query_ctx *q, const struct aggregation *a, uint32
 
 /* ---- count_values ---------------------------------------------------------- */
 
+static struct str sample_text(struct query_ctx *q, const struct tser *t, uint32_t i)
+{
+    char text[NUM_F64_MAX];
+    if (!value_is_absent(t->v[i]))
+        return arena_str(q->mem, (struct str){ text, num_fmt_f64(text, t->v[i]) });
+    CLEANUP(buf_done) struct buf b;
+    buf_init(&b, HIST_TEXT_MAX);
+    hist_text(&b, t->h[i]);
+    return arena_str(q->mem, buf_view(&b));
+}
+
 static enum err count_values(struct query_ctx *q, const struct aggregation *a, struct steps st, const struct vec *in,
                              struct vec *ret, struct fault *f)
 {
@@ -321,11 +401,9 @@ static enum err count_values(struct query_ctx *q, const struct aggregation *a, s
     for (uint32_t s = 0; s < in->n; s++) {
         const struct tser *t = &in->at[s];
         for (uint32_t i = 0; i < t->n; i++) {
-            if (value_is_absent(t->v[i]))
+            if (!tser_has(t, i))
                 continue;
-            char text[NUM_F64_MAX];
-            struct str shown = { text, num_fmt_f64(text, t->v[i]) };
-            struct labels l = labels_set(q->mem, t->labels, a->label, arena_str(q->mem, shown));
+            struct labels l = labels_set(q->mem, t->labels, a->label, sample_text(q, t, i));
             bool fresh;
             uint32_t id = keyset_id(&keys, l, names, n, !a->without, &fresh);
             if (fresh)
@@ -374,7 +452,7 @@ enum err vec_aggregate(struct query_ctx *q, const struct aggregation *a, struct 
         if (is_picker(a->op))
             pick_group(q, a, in, &groups.at[g], st.n, scratch, ret);
         else if (a->op == AGG_QUANTILE)
-            quantile_group(a, in, &groups.at[g], st.n, scratch, vec_add(q, ret, groups.at[g].labels, 0, st.n));
+            quantile_group(q, a, in, &groups.at[g], st.n, scratch, vec_add(q, ret, groups.at[g].labels, 0, st.n));
         else
             e = fold_group(q, a, in, &groups.at[g], scratch, st.n, ret, f);
         if (!e)

@@ -54,7 +54,7 @@ double bin_scalars(enum bin_op op, double a, double b)
     case BIN_LE: return a <= b;
     default: break;
     }
-    check_failed("a set operator has no numbers", __FILE__, __LINE__);
+    check_failed("set operators and trims have no numbers", __FILE__, __LINE__);
 }
 
 /* One result: a comparison keeps the left value or gives 0 or 1. */
@@ -106,7 +106,7 @@ static uint8_t *presence(struct query_ctx *q, struct steps st, const struct vec 
     for (uint32_t k = 0; k < n; k++) {
         const struct tser *s = &v->at[only ? only->at[k] : k];
         for (uint32_t i = 0; i < s->n; i++)
-            if (!value_is_absent(s->v[i]))
+            if (tser_has(s, i))
                 p[s->from + i] = 1;
     }
     return p;
@@ -166,7 +166,7 @@ static enum err check_one_side(struct match_job *j, const struct mgroup *g, stru
         const struct tser *s = &j->one->at[g->one.at[k]];
         for (uint32_t i = 0; i < s->n; i++) {
             uint32_t step = s->from + i;
-            if (value_is_absent(s->v[i]) || (!j->many_present[step] && !j->fill_many && !j->fill_one))
+            if (!tser_has(s, i) || (!j->many_present[step] && !j->fill_many && !j->fill_one))
                 continue;
             if (owner[step])
                 return duplicate_one(j, j->one->at[owner[step] - 1].labels, s->labels, f);
@@ -196,10 +196,25 @@ static uint8_t *seen_steps(struct match_job *j, struct seen *s, struct labels l)
     return s->at[id];
 }
 
-static void compute(struct match_job *j, struct tser *out, uint32_t step, double many, double one)
+/* False: the pair has no result, and does not count as a match. */
+static bool compute(struct match_job *j, struct tser *out, uint32_t step, struct operand many, struct operand one)
 {
-    double left = j->swapped ? one : many, right = j->swapped ? many : one;
-    out->v[step - out->from] = element(j->op, j->m->bool_mode, left, right);
+    struct operand left = j->swapped ? one : many, right = j->swapped ? many : one, r;
+    uint32_t at = step - out->from;
+    if (!left.h && !right.h && j->op != BIN_TRIM_UPPER && j->op != BIN_TRIM_LOWER) {
+        out->v[at] = element(j->op, j->m->bool_mode, left.v, right.v);
+        return true;
+    }
+    if (!bin_histograms(j->q, j->op, j->m->bool_mode, left, right, &r))
+        return false;
+    out->v[at] = r.v;
+    tser_put_hist(j->q, out, at, r.h);
+    return true;
+}
+
+static struct operand operand_at(const struct tser *s, uint32_t step)
+{
+    return (struct operand){ s->v[step - s->from], tser_hist(s, step) };
 }
 
 /* seen == NULL: this is the group's only pair. */
@@ -213,12 +228,12 @@ static enum err pair(struct match_job *j, const struct tser *many, const struct 
     uint8_t *marks = seen ? seen_steps(j, seen, l) : NULL;
     struct tser *out = vec_add(j->q, j->out, l, from, end - from);
     for (uint32_t i = from; i < end; i++) {
-        double a = many->v[i - many->from], b = one->v[i - one->from];
-        if (value_is_absent(a) || value_is_absent(b))
+        if (!tser_has(many, i - many->from) || !tser_has(one, i - one->from))
+            continue;
+        if (!compute(j, out, i, operand_at(many, i), operand_at(one, i)))
             continue;
         if (marks && marks[i]++)
             return twice(j, f);
-        compute(j, out, i, a, b);
     }
     return OK;
 }
@@ -231,13 +246,16 @@ static enum err filled(struct match_job *j, const struct tser *s, bool s_is_many
     struct labels l = s_is_many ? result_labels(j, s->labels, lone) : result_labels(j, lone, s->labels);
     uint8_t *marks = seen_steps(j, seen, l);
     struct tser *out = vec_add(j->q, j->out, l, s->from, s->n);
+    struct operand filler = { fill, NULL };
     for (uint32_t i = 0; i < s->n; i++) {
         uint32_t step = s->from + i;
-        if (value_is_absent(s->v[i]) || other[step])
+        if (!tser_has(s, i) || other[step])
+            continue;
+        struct operand own = operand_at(s, step);
+        if (!compute(j, out, step, s_is_many ? own : filler, s_is_many ? filler : own))
             continue;
         if (s_is_many && marks[step]++)
             return twice(j, f);
-        compute(j, out, step, s_is_many ? s->v[i] : fill, s_is_many ? fill : s->v[i]);
     }
     return OK;
 }
@@ -311,7 +329,7 @@ static void keep_steps(struct match_job *j, const struct tser *s, const uint8_t 
     struct tser *out = vec_add(j->q, j->out, s->labels, s->from, s->n);
     for (uint32_t i = 0; i < s->n; i++)
         if ((marks[s->from + i] != 0) == wanted)
-            out->v[i] = s->v[i];
+            tser_copy(j->q, out, i, s, i);
 }
 
 static void keep_side(struct match_job *j, bool many, bool wanted)
@@ -342,6 +360,7 @@ enum err vec_setop(struct query_ctx *q, enum bin_op op, const struct matching *m
         for (uint32_t i = 0; i < left->n; i++) {
             struct tser *out = vec_add(q, ret, left->at[i].labels, left->at[i].from, left->at[i].n);
             memcpy(out->v, left->at[i].v, sizeof *out->v * out->n);
+            out->h = left->at[i].h;
         }
         keep_side(&j, false, false);
     } else {
@@ -354,17 +373,34 @@ enum err vec_setop(struct query_ctx *q, enum bin_op op, const struct matching *m
 
 /* ---- with a scalar --------------------------------------------------------- */
 
+/* The i-th sample of a series, a histogram or about to be trimmed, with a number. */
+static void scalar_histogram(struct query_ctx *q, enum bin_op op, bool bool_mode, bool swapped, const struct tser *t,
+                             uint32_t i, double scalar, struct tser *out)
+{
+    if (!tser_has(t, i))
+        return;
+    struct operand own = operand_at(t, t->from + i), other = { scalar, NULL }, r;
+    if (!bin_histograms(q, op, bool_mode, swapped ? other : own, swapped ? own : other, &r))
+        return;
+    out->v[i] = r.v;
+    tser_put_hist(q, out, i, r.h);
+}
+
 enum err vec_scalar(struct query_ctx *q, enum bin_op op, bool bool_mode, bool swapped, struct steps st,
                     const struct vec *in, const double *scalar, struct vec *ret, struct fault *f)
 {
     (void)st;
     *ret = (struct vec){ 0 };
-    bool drop = changes_name(op) || bool_mode;
+    bool drop = changes_name(op) || bool_mode, trims = op == BIN_TRIM_UPPER || op == BIN_TRIM_LOWER;
     for (uint32_t s = 0; s < in->n; s++) {
         const struct tser *t = &in->at[s];
         struct tser *out = vec_add(q, ret, drop ? labels_drop_name(q->mem, t->labels) : t->labels, t->from, t->n);
         for (uint32_t i = 0; i < t->n; i++) {
             double v = t->v[i], c = scalar[t->from + i];
+            if (trims || (t->h && t->h[i])) {
+                scalar_histogram(q, op, bool_mode, swapped, t, i, c, out);
+                continue;
+            }
             if (value_is_absent(v))
                 continue;
             double r = bin_scalars(op, swapped ? c : v, swapped ? v : c);

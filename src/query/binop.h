@@ -3,6 +3,9 @@
  * Series are put into groups by their matching labels once; the steps of a group
  * are then computed pair by pair over arrays.
  *
+ * Native histograms take part as Prometheus defines it; what has no result is left out
+ * and told in the query's `remarks`.
+ *
  * Errors: E_EXEC with Prometheus's texts for ambiguous matches.
  */
 #pragma once
@@ -11,6 +14,7 @@
 enum bin_op {
     BIN_ADD, BIN_SUB, BIN_MUL, BIN_DIV, BIN_MOD, BIN_POW, BIN_ATAN2,
     BIN_EQ, BIN_NE, BIN_GT, BIN_LT, BIN_GE, BIN_LE,
+    BIN_TRIM_UPPER, BIN_TRIM_LOWER,                /* `</` and `>/` of native histograms */
     BIN_AND, BIN_OR, BIN_UNLESS,
 };
 
@@ -37,6 +41,16 @@ static inline bool bin_is_set(enum bin_op op)
     return op >= BIN_AND;
 }
 
+/* A number, or a histogram. */
+struct operand {
+    double v;
+    const struct histogram *h;
+};
+
+/* One result, of operands of which at least one is a histogram or the operator trims;
+ * absent where a comparison does not hold. False: there is none for these types. */
+MUST bool bin_histograms(struct query_ctx *q, enum bin_op op, bool bool_mode, struct operand left, struct operand right,
+                         struct operand *ret);
 /* Of two numbers; a comparison gives 0 or 1. */
 double bin_scalars(enum bin_op op, double a, double b);
 

@@ -40,6 +40,7 @@ struct query_ctx {
     uint64_t samples;                              /* held so far, against limits->samples_max */
     struct query_note notes[2 * QUERY_NOTES_MAX];
     uint32_t nnotes;
+    uint32_t remarks;                              /* of the newest operator, enum hist_remark (hist.h) */
     struct str error;                              /* the whole text where a fault's is too short for it */
 };
 

@@ -13,14 +13,34 @@ struct tser *vec_add(struct query_ctx *q, struct vec *v, struct labels labels, u
     return s;
 }
 
+void tser_put_hist(struct query_ctx *q, struct tser *s, uint32_t i, const struct histogram *h)
+{
+    CHECK(i < s->n);
+    if (!h)
+        return;
+    if (!s->h)
+        s->h = arena_new(q->mem, const struct histogram *, s->n);
+    s->h[i] = h;
+    s->v[i] = value_absent();
+}
+
+void tser_copy(struct query_ctx *q, struct tser *to, uint32_t k, const struct tser *from, uint32_t i)
+{
+    to->v[k] = from->v[i];
+    if (from->h)
+        tser_put_hist(q, to, k, from->h[i]);
+}
+
 void tser_trim(struct tser *s)
 {
-    while (s->n && value_is_absent(s->v[s->n - 1]))
+    while (s->n && !tser_has(s, s->n - 1))
         s->n--;
     uint32_t skip = 0;
-    while (skip < s->n && value_is_absent(s->v[skip]))
+    while (skip < s->n && !tser_has(s, skip))
         skip++;
     s->v += skip;
+    if (s->h)
+        s->h += skip;
     s->from += skip;
     s->n -= skip;
 }
@@ -40,16 +60,17 @@ void vec_trim(struct vec *v)
 static enum err join(struct query_ctx *q, struct tser *a, const struct tser *b, struct fault *f)
 {
     uint32_t from = MIN(a->from, b->from), end = MAX(a->from + a->n, b->from + b->n);
-    double *v = arena_new(q->mem, double, end - from);
+    struct tser both = { .labels = a->labels, .from = from, .n = end - from, .v = arena_new(q->mem, double, end - from) };
     for (uint32_t i = from; i < end; i++) {
         double x = tser_at(a, i), y = tser_at(b, i);
-        if (!value_is_absent(x) && !value_is_absent(y))
+        const struct histogram *hx = tser_hist(a, i), *hy = tser_hist(b, i);
+        bool has_x = hx || !value_is_absent(x);
+        if (has_x && (hy || !value_is_absent(y)))
             return query_error(q, f, E_EXEC, "vector cannot contain metrics with the same labelset");
-        v[i - from] = value_is_absent(x) ? y : x;
+        both.v[i - from] = has_x ? x : y;
+        tser_put_hist(q, &both, i - from, has_x ? hx : hy);
     }
-    a->v = v;
-    a->from = from;
-    a->n = end - from;
+    *a = both;
     return OK;
 }
 
