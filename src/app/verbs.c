@@ -65,7 +65,7 @@ static int run_describe(const struct verb *v, int argc, char **argv)
             fwrite(out.p, 1, out.n, stdout);
             return 0;
         }
-    return verb_wrong("describe wants one of " "keys, routes, man", what);
+    return verb_wrong("describe wants one of " "keys, routes, man, access", what);
 }
 
 static int run_version(const struct verb *v, int argc, char **argv)
@@ -101,12 +101,16 @@ const struct verb verbs[] = {
       "Prints `listening NAME ADDR:PORT` for each listener and then `ready`, and runs until SIGTERM or SIGINT. SIGHUP reads "
       "the configuration again.",
       run_serve },
+    { "setup", "", "say what Claude Code has to be told, or write it into its settings", options_setup,
+      "Prints the environment for a shell. Exported variables lose against settings.json, and a project's own settings "
+      "cannot switch telemetry on, so --write is what lasts. Whole lines of the file that are not concerned keep every byte.",
+      run_setup },
     { "demo", "", "serve a made-up company's history, to look around", options_demo,
       "Nothing of it is real, every page says so, and nothing of yours is touched. The same seed and dates give the same "
       "company, whose totals are known: --truth prints them.",
       run_demo },
     { "check-config", "FILE", "say whether a configuration is right", NULL, NULL, run_check_config },
-    { "describe", "keys|routes|man", "print the tables of the documentation", NULL, NULL, run_describe },
+    { "describe", "keys|routes|man|access", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },
     { 0 },

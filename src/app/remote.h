@@ -1,0 +1,40 @@
+/* app/remote.h -- a running ccmon as a verb asks it: over its own APIs, from outside.
+ *
+ * Owner:    answers live in the arena that is given.
+ * Threads:  one at a time.
+ * Errors:   E_UNAVAILABLE nobody answers, E_NOTFOUND another program or an old ccmon, E_IO.
+ */
+#pragma once
+#include "base/arena.h"
+#include "http/client.h"
+
+struct remote {
+    struct str url;                                /* of the page: "http://127.0.0.1:3001" */
+    struct str authorization;                      /* value of the header, or empty */
+    const struct tls_client *tls;
+};
+
+MUST enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f);
+
+/* What `setup --wait` and the doctor look at. */
+struct remote_status {
+    struct str version, data_dir;
+    uint64_t samples, logs, spans, seq, duplicates;
+    int64_t now_ns, last_recv_ns;
+    bool read_only, open, demo;
+    struct str reason;
+};
+MUST enum err remote_status(const struct remote *r, struct arena *mem, struct remote_status *ret, struct fault *f);
+
+/* An instant query. One row a series: values of the labels asked for, and the sample. */
+struct remote_row {
+    struct str labels[4];
+    double value;
+};
+struct remote_rows {
+    struct remote_row *at;
+    uint32_t n, cap;
+};
+enum remote_api { REMOTE_PROMETHEUS, REMOTE_LOKI };
+MUST enum err remote_query(const struct remote *r, enum remote_api api, struct str query, const struct str labels[4], struct arena *mem,
+                           struct remote_rows *ret, struct fault *f);
