@@ -69,6 +69,8 @@ static const struct key keys[] = {
       "What is written to standard error." },
     { S("promql.extrapolate"), KEY_CHOICE, AT(extrapolate), "accounted", 0, 0, "accounted|always", false,
       "`accounted`: `increase` and `rate` are exact on accounted series. `always`: extrapolated as in Prometheus." },
+    { S("loki.detected_level"), KEY_BOOL, AT(loki_detected_level), "true", 0, 0, NULL, false,
+      "Whether every line has a label `detected_level`, found in the record. `false`: labels are those that were sent." },
     { S("promql.lookback"), KEY_AGE, AT(lookback_ns), "5m", 1, 86400, NULL, false,
       "How long a sample stands for its series." },
     { S("query.timeout"), KEY_AGE, AT(query_timeout_ns), "2m", 1, 3600, NULL, false, "Longest time for one query." },

@@ -34,6 +34,7 @@ struct config {
     uint64_t log_level;                            /* enum log_level */
     uint64_t extrapolate;                          /* 0 accounted, 1 always */
     int64_t lookback_ns;
+    bool loki_detected_level;
     int64_t query_timeout_ns;
     uint64_t query_series_max, query_samples_max, query_rows_max;
     uint64_t io_threads, query_threads;

@@ -69,6 +69,7 @@ static void fill_api(struct app *a)
     a->api.data_dir = a->cfg.data;
     a->api.retention_ns = a->cfg.retention_ns;
     a->api.extrapolate_always = a->cfg.extrapolate;
+    a->api.loki_plain = !a->cfg.loki_detected_level;
     a->api.open = a->cfg.open && !addr_is_loopback(a->cfg.bind);
     a->api.limits = (struct query_limits){
         .series_max = a->cfg.query_series_max,
