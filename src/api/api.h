@@ -21,6 +21,7 @@ struct api_listener {
 
 struct api {
     struct source *src;
+    struct origins *origins;                       /* query/origins.h; its own lock */
     const struct clock *clock;
     struct query_limits limits;
     bool extrapolate_always;

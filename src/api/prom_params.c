@@ -107,6 +107,7 @@ bool param_context(struct http_req *r, struct arena *mem, struct query_ctx *ret)
         lookback = lookback_default_ns / NS_PER_MS;
     *ret = (struct query_ctx){
         .src = a->src,
+        .origins = a->origins,
         .mem = mem,
         .limits = &a->limits,
         .clock = a->clock,

@@ -1,10 +1,9 @@
 /* api/prometheus_meta.c -- what there is: label names and values, series, metric
  * metadata; and who answers: targets, build information, health. */
 #include "api/prom_envelope.h"
+#include "api/prom_found.h"
 #include "api/prom_meta.h"
 #include "api/prom_params.h"
-#include "promql/spelling.h"
-#include "query/rowset.h"
 #include "query/write.h"
 
 #include <stdlib.h>
@@ -128,17 +127,60 @@ static void add_value(void *arg, struct str value)
     texts_add(arg, value);
 }
 
+static const struct spelling *search_spelling(const struct search *s, uint32_t selector)
+{
+    static const struct spelling none;
+    return selector < s->nspelling ? &s->spelling[selector] : &none;
+}
+
+/* The labels of the series found: where the selector matches on ccmon_source, which the
+ * store does not know. With a name, that label's values instead. */
+static enum err list_of_series(struct search *s, uint32_t selector, struct str name, struct texts *ret, struct fault *f)
+{
+    CLEANUP(found_done) struct found all;
+    struct scan_req req = search_req(s, selector);
+    found_init(&all, &s->q);
+    enum err e = found_series(&all, &req, search_spelling(s, selector), f);
+    for (uint32_t i = 0; i < all.n && !e; i++)
+        for (uint32_t k = 0; k < all.at[i].n; k++) {
+            const struct label *l = &all.at[i].at[k];
+            if (!name.n || str_eq(l->name, name))
+                texts_add(ret, name.n ? l->value : l->name);
+        }
+    return e;
+}
+
+static enum err list_names(struct search *s, uint32_t selector, struct texts *ret, struct fault *f)
+{
+    if (search_spelling(s, selector)->nsources)
+        return list_of_series(s, selector, S(""), ret, f);
+    struct scan_req req = search_req(s, selector);
+    enum err e = s->q.src->label_names(s->q.src, &req, add_name, ret, f);
+    if (!e && ret->n)
+        texts_add(ret, S("ccmon_source"));         /* every row has one */
+    return e;
+}
+
+static enum err list_values(struct search *s, uint32_t selector, struct str name, struct texts *ret, struct fault *f)
+{
+    const struct spelling *sp = search_spelling(s, selector);
+    struct scan_req req = search_req(s, selector);
+    if (str_eq(name, S("ccmon_source")))
+        return found_sources(&s->q, &req, sp, add_value, ret, f);
+    if (sp->nsources)
+        return list_of_series(s, selector, name, ret, f);
+    return s->q.src->label_values(s->q.src, &req, name, add_value, ret, f);
+}
+
 void prom_labels(struct http_req *r)
 {
     CLEANUP(search_done) struct search s = { 0 };
     if (!search_begin(&s, r, false))
         return;
-    struct source *src = s.q.src;
     CLEANUP(texts_done) struct texts names = { .mem = &s.mem };
     struct fault f = { 0 };
     for (uint32_t i = 0; i < searches(&s); i++) {
-        struct scan_req req = search_req(&s, i);
-        enum err e = src->label_names(src, &req, add_name, &names, &f);
+        enum err e = list_names(&s, i, &names, &f);
         if (e) {
             prom_fail(r, e, str_c(f.msg));
             return;
@@ -197,12 +239,10 @@ void prom_label_values(struct http_req *r)
     }
     if (!search_begin(&s, r, false))
         return;
-    struct source *src = s.q.src;
     CLEANUP(texts_done) struct texts values = { .mem = &s.mem };
     struct fault f = { 0 };
     for (uint32_t i = 0; i < searches(&s); i++) {
-        struct scan_req req = search_req(&s, i);
-        enum err e = src->label_values(src, &req, name, add_value, &values, &f);
+        enum err e = list_values(&s, i, name, &values, &f);
         if (e) {
             prom_fail(r, e, str_c(f.msg));
             return;
@@ -212,54 +252,6 @@ void prom_label_values(struct http_req *r)
 }
 
 /* ---- series ---------------------------------------------------------------- */
-
-/* Distinct label sets, as they are shown. */
-struct found {
-    struct keyset seen;
-    struct labels *at;
-    uint32_t n, cap;
-};
-
-static void found_done(struct found *f)
-{
-    keyset_done(&f->seen);
-}
-
-static enum err scan_series(struct search *s, uint32_t selector, struct rowset *set, struct fault *f)
-{
-    struct source *src = s->q.src;
-    struct scan_req req = search_req(s, selector);
-    req.all_labels = true;
-    struct scan *sc;
-    enum err e = src->scan_begin(src, &req, &sc, f);
-    if (e)
-        return e;
-    const struct block *b;
-    while (!(e = src->scan_next(sc, &b, f)) && b) {
-        uint32_t *ids = mem_alloc(sizeof *ids * ((size_t)b->nsel + 1));
-        e = rowset_block(set, b, ids, f);
-        mem_free(ids);
-        if (e)
-            break;
-    }
-    src->scan_end(sc);
-    return e;
-}
-
-static enum err find_series(struct search *s, uint32_t selector, struct found *ret, struct fault *f)
-{
-    CLEANUP(rowset_done) struct rowset set;
-    rowset_init(&set, &s->q, 1u << PLACE_LABEL);
-    enum err e = scan_series(s, selector, &set, f);
-    for (uint32_t i = 0; i < set.n && !e; i++) {
-        bool fresh;
-        struct labels l = spelling_labels(&s->spelling[selector], &s->mem, set.series[i]);
-        keyset_all(&ret->seen, l, &fresh);
-        if (fresh)
-            *arena_push(&s->mem, ret->at, ret->n, ret->cap) = l;
-    }
-    return e;
-}
 
 static int by_labels(const void *a, const void *b)
 {
@@ -290,11 +282,12 @@ void prom_series(struct http_req *r)
         prom_bad_data(r, "no match[] parameter provided");
         return;
     }
-    CLEANUP(found_done) struct found all = { 0 };
-    keyset_init(&all.seen, &s.mem);
+    CLEANUP(found_done) struct found all;
+    found_init(&all, &s.q);
     struct fault f = { 0 };
     for (uint32_t i = 0; i < s.sel.n; i++) {
-        enum err e = find_series(&s, i, &all, &f);
+        struct scan_req req = search_req(&s, i);
+        enum err e = found_series(&all, &req, &s.spelling[i], &f);
         if (e) {
             prom_fail(r, e, str_c(f.msg));
             return;

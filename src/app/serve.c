@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "app/app.h"
+#include "query/origins.h"
 
 enum { STOP_GRACE_MS = 2000 };                     /* of the 5 s in which a stop must be over */
 
@@ -58,6 +59,7 @@ static enum err start_store(struct app *a, struct fault *f)
         return e;
     a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
+    a->api.origins = origins_new();
     return OK;
 }
 
@@ -124,6 +126,7 @@ static void stop(struct app *a)
     store_close(a->store);
     if (a->http)
         http_server_free(a->http);
+    origins_free(a->api.origins);
 }
 
 static void wait_for_signals(struct app *a, const sigset_t *set)

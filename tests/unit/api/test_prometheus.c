@@ -10,6 +10,7 @@
 #include "../../support/fakehttp.h"
 #include "../../support/memsource.h"
 #include "api/api.h"
+#include "query/origins.h"
 
 static const int64_t now_ns = 1000 * NS_PER_S;
 
@@ -50,6 +51,50 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Accounting rule 6: session s by OTLP and scraped, session t at two targets. */
+static struct memsource *two;
+static struct api sourced;
+
+static void put(enum origin origin, const char *session, const char *instance, int64_t t, double v)
+{
+    struct mem_cell cells[] = {
+        { PLACE_LABEL, "__name__", value_str(S("claude_code_cost_usage_USD_total")) },
+        { PLACE_LABEL, "session_id", value_str(str_c(session)) },
+        { PLACE_LABEL, "instance", value_str(str_c(instance ? instance : "")) },
+    };
+    memsource_add(two, &(struct mem_row){
+        .table = TABLE_SAMPLE, .time_ns = t * NS_PER_S, .recv_ns = t * NS_PER_S, .start_ns = (t / 100) * NS_PER_S, .value = v,
+        .temporality = origin == ORIGIN_OTLP ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE, .origin = origin,
+        .cells = cells, .ncells = instance ? 3 : 2,
+    });
+}
+
+static int setup_sources(void **state)
+{
+    (void)state;
+    two = memsource_new();
+    sourced = (struct api){
+        .src = memsource_source(two), .clock = &stopped, .version = S("0.1.0"), .origins = origins_new(),
+        .limits = { .series_max = 1000, .samples_max = 100000, .points_max = 11000 },
+    };
+    for (int64_t t = 910; t <= 990; t += 10) {
+        put(ORIGIN_OTLP, "s", NULL, t, 1);
+        put(ORIGIN_SCRAPE, "s", "a", t, (double)t);
+        put(ORIGIN_SCRAPE, "t", "a", t, (double)t);
+        if (t > 950)
+            put(ORIGIN_SCRAPE, "t", "b", t + 5, (double)t);
+    }
+    return 0;
+}
+
+static int teardown_sources(void **state)
+{
+    (void)state;
+    origins_free(sourced.origins);
+    memsource_free(two);
+    return 0;
+}
+
 #define OK_(data) "{\"status\":\"success\",\"data\":" data "}"
 #define VECTOR(result) OK_("{\"resultType\":\"vector\",\"result\":" result "}")
 #define BAD(text) "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"" text "\"}"
@@ -58,12 +103,14 @@ static int teardown(void **state)
 #define R "/api/v1/query_range?query="
 #define UP "{\"__name__\":\"up\",\"job\":\"a\"}"
 
-static const struct {
+struct request {
     enum http_method method;
     const char *target, *form;
     int status;
     const char *body;
-} rows[] = {
+};
+
+static const struct request rows[] = {
     /* query */
     { HTTP_GET, Q "1%2B1&time=4", "", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
     { HTTP_POST, "/api/v1/query", "query=1%2B1&time=4", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
@@ -114,8 +161,8 @@ static const struct {
       BAD("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector") },
 
     /* labels, values, series */
-    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"job\",\"model\",\"service.name\"]") },
-    { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"job\"]") },
+    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"ccmon_source\",\"job\",\"model\",\"service.name\"]") },
+    { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"ccmon_source\",\"job\"]") },
     { HTTP_GET, "/api/v1/labels?limit=1", "", 200,
       "{\"status\":\"success\",\"data\":[\"__name__\"],\"warnings\":[\"results truncated due to limit\"]}" },
     { HTTP_GET, "/api/v1/labels?match[]={", "", 400, BAD("1:2: parse error: unexpected end of input inside braces") },
@@ -135,7 +182,7 @@ static const struct {
           "{\"__name__\":\"claude_code_cost_usage_total\",\"model\":\"m\"}]") },
     { HTTP_GET, "/api/v1/label/model/values?match[]=claude_code_cost_usage_total", "", 200, OK_("[\"m\"]") },
     { HTTP_GET, "/api/v1/labels?match[]={__name__=~\"x|claude_code_cost_usage_total\"}", "", 200,
-      OK_("[\"__name__\",\"model\"]") },
+      OK_("[\"__name__\",\"ccmon_source\",\"model\"]") },
     { HTTP_GET, "/api/v1/series", "", 400, BAD("no match[] parameter provided") },
     { HTTP_GET, "/api/v1/series?match[]={}", "", 400,
       BAD("invalid parameter \\\"match[]\\\": match[] must contain at least one non-empty matcher") },
@@ -156,19 +203,53 @@ static const struct {
     { HTTP_GET, "/-/ready", "", 200, "ccmon is Ready.\n" },
 };
 
-static void test_rows(void **state)
+#define COST "claude_code_cost_usage_USD_total"
+#define METRIC(labels) "{\"__name__\":\"" COST "\"," labels "}"
+
+static const struct request source_rows[] = {
+    { HTTP_GET, Q COST, "", 200,
+      VECTOR("[{\"metric\":" METRIC("\"instance\":\"a\",\"session_id\":\"t\"") ",\"value\":[1000,\"990\"]},"
+             "{\"metric\":" METRIC("\"session_id\":\"s\"") ",\"value\":[1000,\"9\"]}]") },
+    { HTTP_GET, "/api/v1/series?match[]=" COST, "", 200,
+      OK_("[" METRIC("\"instance\":\"a\",\"session_id\":\"t\"") "," METRIC("\"session_id\":\"s\"") "]") },
+    { HTTP_GET, "/api/v1/series?match[]={ccmon_source=\"scrape\",session_id=\"s\"}", "", 200,
+      OK_("[" METRIC("\"ccmon_source\":\"scrape\",\"instance\":\"a\",\"session_id\":\"s\"") "]") },
+    { HTTP_GET, "/api/v1/series?match[]={ccmon_source=\"remote\"}", "", 200, OK_("[]") },
+    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"ccmon_source\",\"instance\",\"session_id\"]") },
+    { HTTP_GET, "/api/v1/labels?match[]={ccmon_source=\"otlp\"}", "", 200,
+      OK_("[\"__name__\",\"ccmon_source\",\"session_id\"]") },
+    { HTTP_GET, "/api/v1/label/ccmon_source/values", "", 200, OK_("[\"otlp\",\"scrape\"]") },
+    { HTTP_GET, "/api/v1/label/ccmon_source/values?match[]={session_id=\"t\"}", "", 200, OK_("[\"scrape\"]") },
+    { HTTP_GET, "/api/v1/label/ccmon_source/values?match[]={ccmon_source=~\"o.*\"}", "", 200, OK_("[\"otlp\"]") },
+    { HTTP_GET, "/api/v1/label/session_id/values?match[]={ccmon_source=\"otlp\"}", "", 200, OK_("[\"s\"]") },
+};
+
+static void run(struct api *a, const struct request *all, size_t n)
 {
-    (void)state;
-    for (size_t i = 0; i < LEN(rows); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct fake_reply reply;
-        fake_http(routes_prometheus, &api, rows[i].method, str_c(rows[i].target), str_c(rows[i].form), &reply);
-        if (reply.status != rows[i].status || !str_eq(buf_view(&reply.body), str_c(rows[i].body))) {
-            printf("row %zu: %s %s\n  got  %d " STR_FMT "\n  want %d %s\n", i, rows[i].target, rows[i].form, reply.status,
-                   STR_ARG(buf_view(&reply.body)), rows[i].status, rows[i].body);
+        fake_http(routes_prometheus, a, all[i].method, str_c(all[i].target), str_c(all[i].form), &reply);
+        if (reply.status != all[i].status || !str_eq(buf_view(&reply.body), str_c(all[i].body))) {
+            printf("row %zu: %s %s\n  got  %d " STR_FMT "\n  want %d %s\n", i, all[i].target, all[i].form, reply.status,
+                   STR_ARG(buf_view(&reply.body)), all[i].status, all[i].body);
             fail();
         }
         buf_done(&reply.body);
     }
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    run(&api, rows, LEN(rows));
+}
+
+/* Twice: the second time what is known of sources is known. */
+static void test_sources(void **state)
+{
+    (void)state;
+    run(&sourced, source_rows, LEN(source_rows));
+    run(&sourced, source_rows, LEN(source_rows));
 }
 
 /* A deadline that has passed, and limits of a query. */
@@ -192,6 +273,7 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_limits) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_limits),
+                                        cmocka_unit_test_setup_teardown(test_sources, setup_sources, teardown_sources) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
