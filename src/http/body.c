@@ -23,10 +23,15 @@ enum body_coding body_coding(struct str v)
     return BODY_UNKNOWN;
 }
 
+struct str body_view(const struct call *c)
+{
+    return str_sub(buf_view(&c->body), c->body_at, c->body.n - c->body_at);
+}
+
 /* The size that the last member claims. */
 static size_t claimed_size(const struct call *c)
 {
-    if (c->body.n < GZIP_MIN)
+    if (body_view(c).n < GZIP_MIN)
         return 0;
     const uint8_t *p = (const uint8_t *)c->body.p + c->body.n - 4;
     size_t says = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
@@ -45,7 +50,7 @@ static enum body_result undo(struct call *c, size_t max, struct fault *f)
     if (!call_charge(c, c->body.n + claimed))
         return BODY_REFUSED;
     CLEANUP(buf_done) struct buf out = { 0 };
-    enum err e = zip_gunzip(buf_view(&c->body), max, &out, f);
+    enum err e = zip_gunzip(body_view(c), max, &out, f);
     if (e == E_LIMIT)
         return BODY_LARGER;
     if (e) {
@@ -55,20 +60,21 @@ static enum body_result undo(struct call *c, size_t max, struct fault *f)
     struct buf old = c->body;
     c->body = out;
     out = old;
-    c->gzip = false;
+    c->coding = BODY_PLAIN;
+    c->body_at = 0;
     return call_charge(c, c->body.n) ? BODY_DONE : BODY_REFUSED;
 }
 
 enum body_result body_decode_quick(struct call *c)
 {
-    CHECK(c->gzip && body_is_quick(c));
+    CHECK(c->coding && body_is_quick(c));
     struct fault f;
     return undo(c, MIN(c->body_max, (size_t)HTTP_UNZIP_INLINE_MAX), &f);
 }
 
 bool body_decode(struct call *c)
 {
-    CHECK(c->gzip);
+    CHECK(c->coding);
     struct fault f;
     enum body_result r = undo(c, c->body_max, &f);
     if (r == BODY_LARGER)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "http/access.h"
+#include "http/grpc.h"
 #include "http/route.h"
 
 enum { WHY_MAX = 240 };
@@ -68,16 +69,21 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
     CHECK(n >= 0 && !c->replied);
     const struct http_config *cfg = &c->home->server->cfg;
     bool ingest = c->route && c->route->flags & ROUTE_INGEST;
-    if (cfg->refused_request)
+    if (cfg->refused_request) {
+        atomic_fetch_add(&c->home->server->refused, 1);
         cfg->refused_request(cfg->refused_arg, &(struct http_refusal){ &c->req, status, why, ingest });
-    server_refused(c->home->server, c->req.listener, c->req.peer, status, why);
+    } else {
+        server_refused(c->home->server, c->req.listener, c->req.peer, status, why);
+    }
     if (status == 503) {
         char text[16];
         int len = snprintf(text, sizeof(text), "%d", HTTP_RETRY_AFTER_S);
         http_reply_header(&c->req, S("retry-after"), (struct str){ text, (size_t)len });
     }
     /* Either may be the end of the call, when this is not its loop's thread. */
-    if (ingest && c->table->on_error)
+    if (grpc_is(&c->req))
+        grpc_refuse(&c->req, status, str_c(why), atomic_load(&c->home->server->state) != SERVER_RUNNING);
+    else if (ingest && c->table->on_error)
         c->table->on_error(&c->req, status, str_c(why));
     else
         http_reply_error(&c->req, status, "%s", why);
@@ -132,6 +138,15 @@ static bool admit_route(struct call *c)
     }
     if (!call_may(c))                              /* before anything is said of what there is */
         return false;
+    bool grpc = grpc_is(&c->req);
+    if (m.route && grpc && !(m.route->flags & ROUTE_GRPC)) {
+        call_refuse(c, 404, "no gRPC method is served at this path");
+        return false;
+    }
+    if (m.route && !grpc && m.route->flags & ROUTE_GRPC) {
+        call_refuse(c, 415, "gRPC is spoken at this path: HTTP/2 with a content type of application/grpc");
+        return false;
+    }
     if (m.route)
         return true;
     if (!m.table) {
@@ -149,7 +164,10 @@ static bool admit_body(struct call *c)
         call_refuse(c, 413, "the body is %llu bytes; this path takes %zu", (unsigned long long)c->head.length, c->body_max);
         return false;
     }
-    struct str says = http_header(&c->req, S("content-encoding"));
+    bool grpc = c->route->flags & ROUTE_GRPC;
+    if (grpc && !grpc_admit(c))
+        return false;
+    struct str says = http_header(&c->req, grpc ? S("grpc-encoding") : S("content-encoding"));
     enum body_coding coding = body_coding(says);
     if (c->route->flags & ROUTE_SNAPPY && str_eq_nocase(says, S("snappy")))
         coding = BODY_PLAIN;
@@ -160,7 +178,7 @@ static bool admit_body(struct call *c)
     }
     /* A GET may name a coding without having a body; elsewhere no bytes are not gzip. */
     bool bodiless = !c->head.length && !c->head.chunked && c->head.method & (HTTP_GET | HTTP_HEAD);
-    c->gzip = coding == BODY_GZIP && !bodiless;
+    c->coding = bodiless ? BODY_PLAIN : coding;
     buf_init(&c->body, c->body_max);
     return call_charge(c, (size_t)c->head.length);
 }
@@ -209,7 +227,7 @@ bool call_admit(struct call *c)
 
 static bool admit_form(struct call *c)
 {
-    c->req.body = buf_view(&c->body);
+    c->req.body = body_view(c);
     if (!call_has_form(c) || count_pairs(c->req.body) + count_pairs(c->head.query) <= HTTP_PARAMS_MAX)
         return true;
     call_refuse(c, 400, "more than %d parameters", HTTP_PARAMS_MAX);
@@ -227,7 +245,7 @@ static bool needs_pool(struct call *c)
 {
     if (c->route->flags & ROUTE_POOL || c->body.n > HTTP_LOOP_BODY_MAX)
         return true;
-    if (!c->gzip)
+    if (!c->coding)
         return false;
     return !body_is_quick(c) || body_decode_quick(c) == BODY_LARGER;
 }
@@ -237,6 +255,8 @@ void call_run(struct call *c)
     struct http_server *s = c->home->server;
     CHECK(loop_here(c->home->loop) && c->route && !c->replied);
     c->req.recv_ns = clock_now(s->cfg.clock);
+    if (c->route->flags & ROUTE_GRPC && !grpc_unframe(c))
+        return;
     if (c->access) {
         call_prove(c);
         return;
@@ -266,7 +286,7 @@ void call_pooled(struct pool_item *i)
         http_reply_error(&c->req, 503, "the client has left");
         return;
     }
-    if (!c->gzip || body_decode(c))
+    if (!c->coding || body_decode(c))
         handle(c);
 }
 

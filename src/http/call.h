@@ -28,6 +28,8 @@ struct prove {
     void (*run)(struct prove *p);
 };
 
+enum body_coding { BODY_PLAIN, BODY_GZIP, BODY_UNKNOWN };
+
 struct call {
     struct http_req req;                           /* first: handlers hold a pointer to it */
     struct pool_item item;
@@ -48,7 +50,8 @@ struct call {
     struct buf body;                               /* as it came, then decompressed */
     size_t body_max;
     size_t charged;                                /* bytes of http_server.inflight that are ours */
-    bool gzip;                                     /* the body is still compressed */
+    uint32_t body_at;                              /* where it begins in there (gRPC has a prefix) */
+    enum body_coding coding;                       /* of what is still to be undone */
 
     void (*answered)(struct call *c);              /* on the loop */
     void *owner;                                   /* the connection; NULL when it has gone */
@@ -101,8 +104,8 @@ bool reply_has_body(const struct call *c);
 bool reply_has(const struct call *c, struct str name);     /* was this header given? */
 
 /* body.c: what the codings of a body are, and undoing them. */
-enum body_coding { BODY_PLAIN, BODY_GZIP, BODY_UNKNOWN };
 enum body_coding body_coding(struct str content_encoding);
+struct str body_view(const struct call *c);
 bool body_is_quick(const struct call *c);          /* says that it is little enough for an I/O loop */
 enum body_result { BODY_DONE, BODY_REFUSED, BODY_LARGER };
 MUST enum body_result body_decode_quick(struct call *c);   /* BODY_LARGER: it was not; nothing was done */

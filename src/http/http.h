@@ -80,6 +80,7 @@ enum route_flags {
     ROUTE_POOL = 1,
     ROUTE_INGEST = 2,        /* large bodies, and run even when the client has left meanwhile; on_error below */
     ROUTE_SNAPPY = 4,        /* undoes Content-Encoding: snappy by itself: such bodies mostly come without the header */
+    ROUTE_GRPC = 8,          /* a gRPC method, see http/grpc.h; nothing else is taken there */
 };
 
 /* Path: exact; a segment that is "*" stands for any one segment; a first segment "**"

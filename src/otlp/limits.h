@@ -15,4 +15,4 @@ enum {
     OTLP_MEMORY_MAX = 256 << 20,  /* bytes that the rows of one request may take: four times the largest body */
 };
 
-#define OTLP_RETRY_AFTER_S "1"    /* the client waits as long as it is told, and has about 2 s at its exit */
+enum { OTLP_RETRY_AFTER_S = 1 };  /* the client waits as long as it is told, and has about 2 s at its exit */

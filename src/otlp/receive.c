@@ -1,4 +1,4 @@
-/* otlp/receive.c -- the OTLP/HTTP endpoints.
+/* otlp/receive.c -- the OTLP/HTTP endpoints, and what gRPC's share with them.
  *
  *     request -> form (content type) -> signal (path, else content) -> decode -> sink
  *                  415                    400                          400 413     |
@@ -13,8 +13,9 @@
  */
 #include "otlp/receive.h"
 
+#include "http/grpc.h"
 #include "otlp/limits.h"
-#include "otlp/reply.h"
+#include "otlp/receive_int.h"
 #include "otlp/sniff.h"
 
 enum { PATH_SHOWN = 200 };                         /* bytes of a path in a line of the log */
@@ -40,6 +41,11 @@ static void hint(struct otlp_receiver *rx, const char *cause, const char *text)
 
 static void refuse(struct http_req *r, enum otlp_form form, int status, struct str why)
 {
+    if (form == OTLP_GRPC) {
+        grpc_fail(r, status == 413 ? GRPC_RESOURCE_EXHAUSTED : status == 503 ? GRPC_UNAVAILABLE : GRPC_INVALID_ARGUMENT, why,
+                  status == 503 ? OTLP_RETRY_AFTER_S : 0);
+        return;
+    }
     int code = status == 413 ? RPC_RESOURCE_EXHAUSTED : status >= 429 ? RPC_UNAVAILABLE : RPC_INVALID_ARGUMENT;
     http_reply(r, status, otlp_form_type(form), otlp_status(form, code, why, r->mem));
 }
@@ -50,6 +56,9 @@ static void tell(struct http_req *r, int status, const char *cause, struct str w
     struct str path = str_sub(r->raw_path, 0, PATH_SHOWN);
     struct str line = arena_fmt(r->mem, "OTLP request to " STR_FMT " refused with %d: " STR_FMT, STR_ARG(path), status, STR_ARG(why));
     hint(r->arg, cause, arena_cstr(r->mem, line));
+    struct otlp_receiver *rx = r->arg;
+    if (rx->refused)
+        rx->refused(rx->arg, r, status, why);
 }
 
 static void refuse_and_tell(struct http_req *r, enum otlp_form form, int status, const char *cause, struct str why)
@@ -75,7 +84,10 @@ static void reply_success(struct job *j)
         hint(j->rx, "otlp-rejected", arena_cstr(r->mem, line));
     }
     struct str body = otlp_success(j->form, j->signal, rejected, why, r->mem);
-    http_reply(r, 200, otlp_form_type(j->form), body);
+    if (j->form == OTLP_GRPC)
+        grpc_reply(r, body);
+    else
+        http_reply(r, 200, otlp_form_type(j->form), body);
 }
 
 /* What the sink cannot take now is sent again by the client; nothing is lost by it. */
@@ -88,7 +100,7 @@ static void reply_failure(struct job *j, enum err e, const struct fault *f)
         refuse_and_tell(r, j->form, 413, "otlp-limit", why);
         return;
     }
-    http_reply_header(r, S("retry-after"), S(OTLP_RETRY_AFTER_S));
+    http_reply_header(r, S("retry-after"), arena_fmt(r->mem, "%d", OTLP_RETRY_AFTER_S));
     refuse_and_tell(r, j->form, 503, "otlp-unavailable", why);
 }
 
@@ -134,7 +146,7 @@ static int64_t oldest_ns(uint32_t epoch, int64_t recv_ns)
     return oldest;
 }
 
-static void receive(struct http_req *r, enum otlp_form form, enum otlp_signal signal)
+void otlp_receive(struct http_req *r, enum otlp_form form, enum otlp_signal signal)
 {
     struct job *j = arena_new(r->mem, struct job, 1);
     struct fault f = { 0 };
@@ -177,11 +189,25 @@ static void refuse_type(struct http_req *r)
     http_reply_error(r, 415, STR_FMT, STR_ARG(why));
 }
 
+/* Once: it works here, and would not with a receiver that takes its port's protocol only. */
+static void hint_port(struct http_req *r)
+{
+    struct otlp_receiver *rx = r->arg;
+    if (!rx->grpc_listener.n || !str_eq(r->listener, rx->grpc_listener))
+        return;
+    uint32_t bit = 1u << OTLP_SIGNALS, before = __atomic_fetch_or(&rx->hinted, bit, __ATOMIC_RELAXED);
+    if (!(before & bit))
+        hint(rx, "otlp-port",
+             "OTLP over HTTP comes to the port for gRPC, and is taken. Most receivers do not do that: the port for it is the one "
+             "of otlp-http (4318), or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
+}
+
 static void receive_signal(struct http_req *r, enum otlp_signal signal)
 {
     enum otlp_form form;
+    hint_port(r);
     if (form_of(r, &form))
-        receive(r, form, signal);
+        otlp_receive(r, form, signal);
     else
         refuse_type(r);
 }
@@ -220,6 +246,7 @@ static void post_any(struct http_req *r)
 {
     enum otlp_form form;
     enum otlp_signal signal;
+    hint_port(r);
     if (!form_of(r, &form)) {
         refuse_type(r);
         return;
@@ -231,14 +258,14 @@ static void post_any(struct http_req *r)
         return;
     }
     hint_path(r, signal);
-    receive(r, form, signal);
+    otlp_receive(r, form, signal);
 }
 
 static void get_root(struct http_req *r)
 {
     http_reply_header(r, S("allow"), S("POST"));
-    http_reply_error(r, 405, "ccmon receives OTLP/HTTP here: POST /v1/metrics, /v1/logs or /v1/traces, as application/x-protobuf "
-                             "or application/json. The pages are on another port");
+    http_reply_error(r, 405, "ccmon receives OTLP here: POST /v1/metrics, /v1/logs or /v1/traces, as application/x-protobuf "
+                             "or application/json, or gRPC. The pages are on another port");
 }
 
 const struct http_route routes_otlp[] = {

@@ -1,4 +1,4 @@
-/* otlp/receive.h -- the OTLP/HTTP receiver, and the decoder that replay runs.
+/* otlp/receive.h -- the OTLP receiver, over HTTP and gRPC, and the decoder that replay runs.
  *
  * A request is decoded where it came in (an I/O thread), written, and answered
  * from the writer's thread when it is durable.
@@ -7,8 +7,9 @@
  * Threads:  handlers run on I/O threads; `hint` may be called from any of them.
  * Errors:   400 what cannot be decoded (the client drops it for good), 413 a limit
  *           of otlp/limits.h, 415 another content type, 503 with Retry-After what the
- *           sink cannot take now; whatever decodes is kept.
- * Spec:     OTLP 1.x, "OTLP/HTTP".
+ *           sink cannot take now; whatever decodes is kept. In gRPC: INVALID_ARGUMENT,
+ *           RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE with RetryInfo.
+ * Spec:     OTLP 1.x, "OTLP/HTTP", "OTLP/gRPC".
  */
 #pragma once
 #include <stdatomic.h>
@@ -23,7 +24,10 @@ struct otlp_receiver {
     _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
     /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
     void (*hint)(void *arg, const char *cause, const char *text);
+    /* Refused for good, so that the sender loses what it sent. May be NULL. */
+    void (*refused)(void *arg, const struct http_req *r, int status, struct str why);
     void *arg;
+    struct str grpc_listener;    /* name of the listener on which OTLP over HTTP is a mistake worth a hint; may be empty */
     uint32_t hinted;             /* private: senders of which path were told already */
 };
 
@@ -31,6 +35,8 @@ struct otlp_receiver {
  * other path, for a listener that speaks OTLP only, and comes last there. */
 extern const struct http_route routes_otlp[];
 extern const struct http_route routes_otlp_any[];
+/* gRPC: the three export services and the health check. Fits on any listener too. */
+extern const struct http_route routes_otlp_grpc[];
 
 /* For http_table.on_error: the server's own refusals in the protocol's form. */
 void otlp_refuse(struct http_req *r, int status, struct str why);
