@@ -17,8 +17,8 @@ void resource_begin(const struct session *s, struct buf *b, struct str scope, st
     msg_end(b, r);
     open[1] = msg_begin(b, F_RESOURCES_SCOPES);
     struct msg sc = msg_begin(b, F_SCOPES_SCOPE);
-    pb_put_text(b, F_SCOPE_NAME, scope);
-    pb_put_text(b, F_SCOPE_VERSION, s->version);
+    wire_put_bytes(b, F_SCOPE_NAME, scope);
+    wire_put_bytes(b, F_SCOPE_VERSION, s->version);
     msg_end(b, sc);
 }
 
@@ -28,7 +28,7 @@ void resource_end(struct buf *b, struct msg open[2])
     msg_end(b, open[0]);
 }
 
-void standard_attrs(struct scene *s, struct buf *b, int field)
+void standard_attrs(struct scene *s, struct buf *b, uint32_t field)
 {
     const struct person *w = s->s->who;
     attr_text(b, field, S("user.id"), w->user_id);
@@ -50,10 +50,10 @@ void event_begin(struct scene *s, struct str name, bool with_prompt)
     struct buf *b = s->logs;
     char when[40];
     s->record = msg_begin(b, F_SCOPES_ITEMS);         /* stays open until event_end() */
-    pb_put_fixed64(b, F_LOG_TIME, (uint64_t)s->now_ns);
-    pb_put_fixed64(b, F_LOG_OBSERVED, (uint64_t)s->now_ns);
+    wire_put_fixed64(b, F_LOG_TIME, (uint64_t)s->now_ns);
+    wire_put_fixed64(b, F_LOG_OBSERVED, (uint64_t)s->now_ns);
     struct msg body = msg_begin(b, F_LOG_BODY);
-    pb_put_text(b, F_ANY_STRING, arena_fmt(s->mem, "claude_code." STR_FMT, STR_ARG(name)));
+    wire_put_bytes(b, F_ANY_STRING, arena_fmt(s->mem, "claude_code." STR_FMT, STR_ARG(name)));
     msg_end(b, body);
     standard_attrs(s, b, F_LOG_ATTRS);
     attr_text(b, F_LOG_ATTRS, S("event.name"), name);

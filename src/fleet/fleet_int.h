@@ -5,6 +5,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/wire.h"
 #include "fleet/fleet.h"
 
 /* ---- chance: splitmix64, one stream per purpose ---- */
@@ -75,19 +76,16 @@ void plan_day(const struct fleet_config *c, const struct person *people, int64_t
 struct msg {
     size_t at;                                     /* of the length, filled in by msg_end() */
 };
-struct msg msg_begin(struct buf *b, int field);
+struct msg msg_begin(struct buf *b, uint32_t field);
 void msg_end(struct buf *b, struct msg m);
-void pb_put_text(struct buf *b, int field, struct str s);
-void pb_put_fixed64(struct buf *b, int field, uint64_t v);
-void pb_put_double(struct buf *b, int field, double v);
-void pb_put_varint(struct buf *b, int field, uint64_t v);
+void put_f64(struct buf *b, uint32_t field, double v);
 
 /* Attributes in the field `field` of the open message. */
-void attr_text(struct buf *b, int field, struct str key, struct str v);
-void attr_int(struct buf *b, int field, struct str key, int64_t v);
-void attr_double(struct buf *b, int field, struct str key, double v);
-void attr_bool(struct buf *b, int field, struct str key, bool v);
-void attr_digits(struct buf *b, int field, struct str key, uint64_t v);   /* a number that comes as a text */
+void attr_text(struct buf *b, uint32_t field, struct str key, struct str v);
+void attr_int(struct buf *b, uint32_t field, struct str key, int64_t v);
+void attr_double(struct buf *b, uint32_t field, struct str key, double v);
+void attr_bool(struct buf *b, uint32_t field, struct str key, bool v);
+void attr_digits(struct buf *b, uint32_t field, struct str key, uint64_t v);   /* a number that comes as a text */
 
 /* ---- turn.c ---- */
 
@@ -120,7 +118,7 @@ void metrics_write(struct scene *s);
 /* events.c */
 void event_begin(struct scene *s, struct str name, bool with_prompt);
 void event_end(struct scene *s);
-void standard_attrs(struct scene *s, struct buf *b, int field);
+void standard_attrs(struct scene *s, struct buf *b, uint32_t field);
 void resource_begin(const struct session *s, struct buf *b, struct str scope, struct msg open[2]);
 void resource_end(struct buf *b, struct msg open[2]);
 

@@ -35,10 +35,10 @@ static void write_point(struct scene *s, const struct counter *c)
 {
     struct buf *b = s->metrics;
     struct msg p = msg_begin(b, F_DATA_POINTS);
-    pb_put_fixed64(b, F_POINT_START, (uint64_t)s->start_ns);
-    pb_put_fixed64(b, F_POINT_TIME, (uint64_t)s->now_ns);
+    wire_put_fixed64(b, F_POINT_START, (uint64_t)s->start_ns);
+    wire_put_fixed64(b, F_POINT_TIME, (uint64_t)s->now_ns);
     /* Money is added up in whole nano-dollars and divided once. */
-    pb_put_double(b, F_POINT_DOUBLE, c->metric == M_COST ? (double)c->nano / 1e9 : c->value);
+    put_f64(b, F_POINT_DOUBLE, c->metric == M_COST ? (double)c->nano / 1e9 : c->value);
     standard_attrs(s, b, F_POINT_ATTRS);
     for (size_t i = 0; i < LEN(c->a); i++)
         if (c->a[i].n)
@@ -60,12 +60,12 @@ void metrics_write(struct scene *s)
                 continue;
             if (!any) {
                 metric = msg_begin(b, F_SCOPES_ITEMS);
-                pb_put_text(b, F_METRIC_NAME, metrics[m].name);
-                pb_put_text(b, F_METRIC_DESCRIPTION, metrics[m].help);
-                pb_put_text(b, F_METRIC_UNIT, metrics[m].unit);
+                wire_put_bytes(b, F_METRIC_NAME, metrics[m].name);
+                wire_put_bytes(b, F_METRIC_DESCRIPTION, metrics[m].help);
+                wire_put_bytes(b, F_METRIC_UNIT, metrics[m].unit);
                 sum = msg_begin(b, F_METRIC_SUM);
-                pb_put_varint(b, F_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);
-                pb_put_varint(b, F_DATA_MONOTONIC, 1);
+                wire_put_varint(b, F_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);
+                wire_put_varint(b, F_DATA_MONOTONIC, 1);
                 any = true;
             }
             write_point(s, &s->counters[i]);

@@ -6,14 +6,14 @@
 
 enum { KIND_INTERNAL = 1, STATUS_ERROR = 2 };
 
-static void put_id(struct scene *s, int field, struct str hex)
+static void put_id(struct scene *s, uint32_t field, struct str hex)
 {
     char *raw = arena_alloc(s->mem, hex.n / 2, 1);
     for (size_t i = 0; i < hex.n; i++) {
         unsigned digit = (unsigned)(hex.p[i] <= '9' ? hex.p[i] - '0' : hex.p[i] - 'a' + 10);
         raw[i / 2] = (char)((unsigned char)raw[i / 2] << 4 | digit);
     }
-    pb_put_text(s->traces, field, (struct str){ raw, hex.n / 2 });
+    wire_put_bytes(s->traces, field, (struct str){ raw, hex.n / 2 });
 }
 
 static struct msg span_begin(struct scene *s, struct str name, struct str id, struct str parent, int64_t from_ns)
@@ -24,10 +24,10 @@ static struct msg span_begin(struct scene *s, struct str name, struct str id, st
     put_id(s, F_SPAN_SPAN_ID, id);
     if (parent.n)
         put_id(s, F_SPAN_PARENT_ID, parent);
-    pb_put_text(b, F_SPAN_NAME, name);
-    pb_put_varint(b, F_SPAN_KIND, KIND_INTERNAL);
-    pb_put_fixed64(b, F_SPAN_START, (uint64_t)from_ns);
-    pb_put_fixed64(b, F_SPAN_END, (uint64_t)s->now_ns);
+    wire_put_bytes(b, F_SPAN_NAME, name);
+    wire_put_varint(b, F_SPAN_KIND, KIND_INTERNAL);
+    wire_put_fixed64(b, F_SPAN_START, (uint64_t)from_ns);
+    wire_put_fixed64(b, F_SPAN_END, (uint64_t)s->now_ns);
     standard_attrs(s, b, F_SPAN_ATTRS);
     attr_int(b, F_SPAN_ATTRS, S("duration_ms"), (s->now_ns - from_ns) / NS_PER_MS);
     s->truth->spans++;
@@ -65,7 +65,7 @@ void span_tool(struct scene *s, int64_t from_ns, struct str tool, struct str use
     attr_bool(b, F_SPAN_ATTRS, S("success"), ok);
     if (!ok) {
         struct msg status = msg_begin(b, F_SPAN_STATUS);
-        pb_put_varint(b, F_STATUS_CODE, STATUS_ERROR);
+        wire_put_varint(b, F_STATUS_CODE, STATUS_ERROR);
         msg_end(b, status);
     }
     msg_end(b, m);

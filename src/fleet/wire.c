@@ -8,25 +8,11 @@
 #include "fleet/fleet_int.h"
 #include "otlp/fields.h"
 
-enum { LENGTH_BYTES = 4, WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
+enum { LENGTH_BYTES = 4 };
 
-static void varint(struct buf *b, uint64_t v)
+struct msg msg_begin(struct buf *b, uint32_t field)
 {
-    while (v > 127) {
-        buf_byte(b, (char)(v | 128));
-        v >>= 7;
-    }
-    buf_byte(b, (char)v);
-}
-
-static void key(struct buf *b, int field, int wire)
-{
-    varint(b, (uint64_t)field << 3 | (uint64_t)wire);
-}
-
-struct msg msg_begin(struct buf *b, int field)
-{
-    key(b, field, WIRE_BYTES);
+    wire_put_raw(b, (uint64_t)field << 3 | WIRE_LEN);
     struct msg m = { b->n };
     buf_put(b, "\0\0\0\0", LENGTH_BYTES);
     return m;
@@ -41,31 +27,11 @@ void msg_end(struct buf *b, struct msg m)
         b->p[m.at + i] = (char)((n >> (7 * i) & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
 }
 
-void pb_put_text(struct buf *b, int field, struct str s)
-{
-    key(b, field, WIRE_BYTES);
-    varint(b, s.n);
-    buf_str(b, s);
-}
-
-void pb_put_fixed64(struct buf *b, int field, uint64_t v)
-{
-    key(b, field, WIRE_FIXED64);
-    for (int i = 0; i < 8; i++)
-        buf_byte(b, (char)(v >> (8 * i)));
-}
-
-void pb_put_double(struct buf *b, int field, double v)
+void put_f64(struct buf *b, uint32_t field, double v)
 {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    pb_put_fixed64(b, field, bits);
-}
-
-void pb_put_varint(struct buf *b, int field, uint64_t v)
-{
-    key(b, field, WIRE_VARINT);
-    varint(b, v);
+    wire_put_fixed64(b, field, bits);
 }
 
 /* ---- attributes ------------------------------------------------------------------- */
@@ -74,11 +40,11 @@ struct open_attr {
     struct msg kv, any;
 };
 
-static struct open_attr attr_begin(struct buf *b, int field, struct str name)
+static struct open_attr attr_begin(struct buf *b, uint32_t field, struct str name)
 {
     struct open_attr o;
     o.kv = msg_begin(b, field);
-    pb_put_text(b, F_KV_KEY, name);
+    wire_put_bytes(b, F_KV_KEY, name);
     o.any = msg_begin(b, F_KV_VALUE);
     return o;
 }
@@ -89,42 +55,42 @@ static void attr_end(struct buf *b, struct open_attr o)
     msg_end(b, o.kv);
 }
 
-void attr_text(struct buf *b, int field, struct str name, struct str v)
+void attr_text(struct buf *b, uint32_t field, struct str name, struct str v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    pb_put_text(b, F_ANY_STRING, v);
+    wire_put_bytes(b, F_ANY_STRING, v);
     attr_end(b, o);
 }
 
-void attr_int(struct buf *b, int field, struct str name, int64_t v)
+void attr_int(struct buf *b, uint32_t field, struct str name, int64_t v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    pb_put_varint(b, F_ANY_INT, (uint64_t)v);
+    wire_put_varint(b, F_ANY_INT, (uint64_t)v);
     attr_end(b, o);
 }
 
-void attr_double(struct buf *b, int field, struct str name, double v)
+void attr_double(struct buf *b, uint32_t field, struct str name, double v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    pb_put_double(b, F_ANY_DOUBLE, v);
+    put_f64(b, F_ANY_DOUBLE, v);
     attr_end(b, o);
 }
 
-void attr_bool(struct buf *b, int field, struct str name, bool v)
+void attr_bool(struct buf *b, uint32_t field, struct str name, bool v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    pb_put_varint(b, F_ANY_BOOL, v);
+    wire_put_varint(b, F_ANY_BOOL, v);
     attr_end(b, o);
 }
 
-void attr_digits(struct buf *b, int field, struct str name, uint64_t v)
+void attr_digits(struct buf *b, uint32_t field, struct str name, uint64_t v)
 {
     struct open_attr o = attr_begin(b, field, name);
     char text[24];
     struct buf digits = { 0 };
     buf_init(&digits, sizeof text);
     buf_u64(&digits, v);
-    pb_put_text(b, F_ANY_STRING, buf_view(&digits));
+    wire_put_bytes(b, F_ANY_STRING, buf_view(&digits));
     buf_done(&digits);
     attr_end(b, o);
 }
