@@ -28,6 +28,28 @@ static void fail_query(struct http_req *r, const struct query_ctx *q, enum err e
 
 /* ---- results --------------------------------------------------------------- */
 
+/* The numbers of a series, or its histograms; no member where there are none. */
+static void write_raw(struct jw *w, const struct points *p, bool histograms)
+{
+    bool any = false;
+    for (size_t k = 0; k < p->n; k++) {
+        const struct histogram *h = p->h ? p->h[k] : NULL;
+        if ((h != NULL) != histograms)
+            continue;
+        if (!any) {
+            jw_key(w, histograms ? S("histograms") : S("values"));
+            jw_arr(w);
+            any = true;
+        }
+        if (h)
+            write_histogram(w, p->t[k], h);
+        else
+            write_scalar(w, p->t[k], p->v[k], NUMBERS_PROMETHEUS);
+    }
+    if (any)
+        jw_arr_end(w);
+}
+
 static void write_points(struct jw *w, const struct pointset *set, uint64_t limit)
 {
     jw_arr(w);
@@ -36,11 +58,8 @@ static void write_points(struct jw *w, const struct pointset *set, uint64_t limi
         jw_obj(w);
         jw_key(w, S("metric"));
         write_labels(w, p->labels);
-        jw_key(w, S("values"));
-        jw_arr(w);
-        for (size_t k = 0; k < p->n; k++)
-            write_scalar(w, p->t[k], p->v[k], NUMBERS_PROMETHEUS);
-        jw_arr_end(w);
+        write_raw(w, p, false);
+        write_raw(w, p, true);
         jw_obj_end(w);
     }
     jw_arr_end(w);

@@ -58,7 +58,7 @@ struct expr {
         struct { struct expr *of; struct dur *range, *step; struct shift shift; } sub;
         struct { const struct fn_def *fn; struct expr **args; uint32_t nargs, cap; } call;
         struct { enum agg_op op; bool without; struct str *names; uint32_t nnames; struct expr *of, *param; } agg;
-        struct { enum bin_op op; bool trim; struct expr *l, *r; struct matching m; uint32_t op_at; } bin;
+        struct { enum bin_op op; struct expr *l, *r; struct matching m; uint32_t op_at; } bin;
         struct { bool negate; struct expr *of; } unary;
         struct expr *paren;
     };

@@ -15,7 +15,7 @@ struct checker {
 static const char *const op_texts[] = {
     [BIN_ADD] = "+", [BIN_SUB] = "-", [BIN_MUL] = "*", [BIN_DIV] = "/", [BIN_MOD] = "%", [BIN_POW] = "^",
     [BIN_ATAN2] = "atan2", [BIN_EQ] = "==", [BIN_NE] = "!=", [BIN_GT] = ">", [BIN_LT] = "<", [BIN_GE] = ">=",
-    [BIN_LE] = "<=", [BIN_AND] = "and", [BIN_OR] = "or", [BIN_UNLESS] = "unless",
+    [BIN_LE] = "<=", [BIN_TRIM_UPPER] = "</", [BIN_TRIM_LOWER] = ">/", [BIN_AND] = "and", [BIN_OR] = "or", [BIN_UNLESS] = "unless",
 };
 
 const char *ptype_text(enum ptype t)
@@ -100,7 +100,7 @@ static enum err check_binary(struct checker *c, struct expr *x)
     if (e)
         return e;
     bool scalars = x->bin.l->type == T_SCALAR && x->bin.r->type == T_SCALAR;
-    bool comparison = bin_is_comparison(x->bin.op) && !x->bin.trim;
+    bool comparison = bin_is_comparison(x->bin.op);
     if (x->bin.m.bool_mode && !comparison)
         return wrong(c, x->bin.op_at, "bool modifier can only be used on comparison operators");
     if (comparison && !x->bin.m.bool_mode && scalars)

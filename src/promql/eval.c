@@ -88,29 +88,51 @@ static int64_t sight_ref(const struct sight *s, uint32_t step)
 }
 
 /* Between its neighbours; after the last one it holds on, before the first there is nothing. */
-static double smooth_value(const struct sight *s, const struct points *p, size_t before, int64_t ref)
+static void smooth(const struct sight *s, const struct points *p, size_t before, int64_t ref, struct tser *out, uint32_t i)
 {
+    struct query_ctx *q = s->ev->q;
     bool has_prev = before && p->t[before - 1] > ref - s->lookback;
     bool has_next = before < p->n && p->t[before] <= ref + s->lookback;
     if (!has_prev)
-        return value_absent();
+        return;
     double y1 = p->v[before - 1];
     int64_t t1 = p->t[before - 1];
-    if (!has_next || t1 == ref)
-        return y1;
-    return y1 + (p->v[before] - y1) * (double)(ref - t1) / (double)(p->t[before] - t1);
+    const struct histogram *h1 = p->h ? p->h[before - 1] : NULL, *h2 = p->h && has_next ? p->h[before] : NULL;
+    if (h1 && h2)
+        tser_put_hist(q, out, i, hist_between(q, h1, t1, h2, p->t[before], ref, false));
+    else if (h1)
+        tser_put_hist(q, out, i, hist_copy(q->mem, h1));
+    else if (!has_next || t1 == ref || h2)
+        out->v[i] = y1;
+    else
+        out->v[i] = y1 + (p->v[before] - y1) * (double)(ref - t1) / (double)(p->t[before] - t1);
+}
+
+/* A histogram of the points, copied once for all steps that show it. */
+static void show_histogram(const struct sight *s, const struct points *p, size_t k, struct tser *out, uint32_t i,
+                           const struct histogram **last)
+{
+    bool again = i && *last == p->h[k] && out->h && out->h[i - 1];
+    tser_put_hist(s->ev->q, out, i, again ? out->h[i - 1] : hist_copy(s->ev->q->mem, p->h[k]));
+    *last = p->h[k];
 }
 
 static void see(const struct sight *s, const struct points *p, struct tser *out)
 {
     size_t k = 0;                                  /* points at or before the reference time */
+    const struct histogram *last = NULL;
     for (uint32_t i = 0; i < s->st.n; i++) {
         int64_t ref = sight_ref(s, i);
         while (k < p->n && p->t[k] <= ref)
             k++;
+        bool hist = k && p->h && p->h[k - 1];
         if (s->smoothed)
-            out->v[i] = smooth_value(s, p, k, ref);
-        else if (k && p->t[k - 1] > ref - s->lookback && !value_is_absent(p->v[k - 1]))
+            smooth(s, p, k, ref, out, i);
+        else if (!k || p->t[k - 1] <= ref - s->lookback || (!hist && value_is_absent(p->v[k - 1])))
+            continue;
+        else if (hist && !s->times)
+            show_histogram(s, p, k - 1, out, i, &last);
+        else
             out->v[i] = s->times ? (double)p->t[k - 1] / 1000 : p->v[k - 1];
     }
 }
@@ -226,6 +248,63 @@ static enum err call(struct eval *ev, const struct expr *x, struct vec *ret, str
 
 /* ---- operators ------------------------------------------------------------- */
 
+static const char mixed_schemas[] = "vector contains a mix of histograms with exponential and custom buckets schemas";
+
+void note_remarks(const struct eval *ev, const struct expr *where, uint32_t remarks, const char *what)
+{
+    char text[120];
+    if (remarks & HIST_COLLISION) {
+        snprintf(text, sizeof text, "conflicting counter resets during histogram %s", what);
+        note_at(ev, true, where, text);
+    }
+    if (remarks & HIST_RECONCILED) {
+        snprintf(text, sizeof text, "mismatched custom buckets were reconciled during %s", what);
+        note_at(ev, false, where, text);
+    }
+}
+
+static void note_aggregation(const struct eval *ev, const struct expr *x, uint32_t remarks)
+{
+    static const char *const names[] = {
+        [AGG_MIN] = "min", [AGG_MAX] = "max", [AGG_STDDEV] = "stddev", [AGG_STDVAR] = "stdvar", [AGG_QUANTILE] = "quantile",
+        [AGG_TOPK] = "topk", [AGG_BOTTOMK] = "bottomk",
+    };
+    const struct expr *of = x->agg.of;
+    note_remarks(ev, of, remarks, "aggregation");
+    if (remarks & HIST_INCOMPATIBLE)
+        note_at(ev, true, of, mixed_schemas);
+    if (remarks & HIST_MIXED)
+        note_at(ev, true, of, "encountered a mix of histograms and floats for aggregation");
+    if (remarks & HIST_IGNORED && x->agg.op < LEN(names) && names[x->agg.op]) {
+        char text[80];
+        snprintf(text, sizeof text, "ignored histogram in %s aggregation", names[x->agg.op]);
+        note_at(ev, false, of, text);
+    }
+}
+
+static void note_operator(const struct eval *ev, const struct expr *x, uint32_t remarks)
+{
+    static const char *const ops[] = {
+        [BIN_ADD] = "+", [BIN_SUB] = "-", [BIN_MUL] = "*", [BIN_DIV] = "/", [BIN_MOD] = "%", [BIN_POW] = "^",
+        [BIN_ATAN2] = "atan2", [BIN_EQ] = "==", [BIN_NE] = "!=", [BIN_GT] = ">", [BIN_LT] = "<", [BIN_GE] = ">=",
+        [BIN_LE] = "<=", [BIN_TRIM_UPPER] = "</", [BIN_TRIM_LOWER] = ">/",
+    };
+    static const char *const types[] = { "float", "histogram" };
+    const char *op = ops[x->bin.op];
+    char text[160];
+    note_remarks(ev, x, remarks, x->bin.op == BIN_ADD ? "addition" : "subtraction");
+    if (remarks & HIST_INCOMPATIBLE) {
+        snprintf(text, sizeof text, "incompatible bucket layout encountered for binary operator %s", op);
+        note_at(ev, true, x, text);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        if (remarks & hist_types(i >> 1, i & 1)) {
+            snprintf(text, sizeof text, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
+                     types[i >> 1], op, types[i & 1]);
+            note_at(ev, false, x, text);
+        }
+}
+
 static enum err aggregate(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
 {
     struct aggregation a = {
@@ -251,18 +330,12 @@ static enum err aggregate(struct eval *ev, const struct expr *x, struct vec *ret
             note_at(ev, true, x->agg.param, text);
             break;
         }
-    return e ? e : vec_aggregate(ev->q, &a, ev->st, &in, ret, f);
-}
-
-/* `</` and `>/` cut native histograms; between floats they give nothing. */
-static enum err trim(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
-{
-    struct vec ignored = { 0 };
-    enum err e = OK;
-    if (x->bin.l->type == T_VECTOR)
-        e = eval_vector(ev, x->bin.l, &ignored, f);
-    note_at(ev, false, x, "incompatible sample types encountered for binary operator: float and float");
-    *ret = (struct vec){ 0 };
+    if (e)
+        return e;
+    ev->q->remarks = 0;
+    e = vec_aggregate(ev->q, &a, ev->st, &in, ret, f);
+    if (ev->q->remarks)
+        note_aggregation(ev, x, ev->q->remarks);
     return e;
 }
 
@@ -270,8 +343,6 @@ static enum err binary(struct eval *ev, const struct expr *x, struct vec *ret, s
 {
     struct query_ctx *q = ev->q;
     const struct expr *l = x->bin.l, *r = x->bin.r;
-    if (x->bin.trim)
-        return trim(ev, x, ret, f);
     struct vec left = { 0 }, right = { 0 };
     double *scalar = arena_new(q->mem, double, ev->st.n);
     enum err e = l->type == T_VECTOR ? eval_vector(ev, l, &left, f) : eval_scalar(ev, l, scalar, f);
@@ -279,11 +350,24 @@ static enum err binary(struct eval *ev, const struct expr *x, struct vec *ret, s
         e = r->type == T_VECTOR ? eval_vector(ev, r, &right, f) : eval_scalar(ev, r, scalar, f);
     if (e)
         return e;
-    if (l->type == T_VECTOR && r->type == T_VECTOR)
-        return bin_is_set(x->bin.op) ? vec_setop(q, x->bin.op, &x->bin.m, ev->st, &left, &right, ret, f)
-                                     : vec_binop(q, x->bin.op, &x->bin.m, ev->st, &left, &right, ret, f);
+    q->remarks = 0;
     bool swapped = r->type == T_VECTOR;
-    return vec_scalar(q, x->bin.op, x->bin.m.bool_mode, swapped, ev->st, swapped ? &right : &left, scalar, ret, f);
+    if (l->type != T_VECTOR || r->type != T_VECTOR)
+        e = vec_scalar(q, x->bin.op, x->bin.m.bool_mode, swapped, ev->st, swapped ? &right : &left, scalar, ret, f);
+    else if (bin_is_set(x->bin.op))
+        e = vec_setop(q, x->bin.op, &x->bin.m, ev->st, &left, &right, ret, f);
+    else
+        e = vec_binop(q, x->bin.op, &x->bin.m, ev->st, &left, &right, ret, f);
+    if (q->remarks)
+        note_operator(ev, x, q->remarks);
+    return e;
+}
+
+static const struct histogram *negated(struct query_ctx *q, const struct histogram *h)
+{
+    struct histogram *out = hist_copy(q->mem, h);
+    hist_mul(out, -1);
+    return out;
 }
 
 static enum err unary(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
@@ -296,6 +380,9 @@ static enum err unary(struct eval *ev, const struct expr *x, struct vec *ret, st
         for (uint32_t i = 0; i < ret->at[s].n; i++)
             if (!value_is_absent(ret->at[s].v[i]))
                 ret->at[s].v[i] = -ret->at[s].v[i];
+        for (uint32_t i = 0; i < ret->at[s].n && ret->at[s].h; i++)
+            if (ret->at[s].h[i])
+                ret->at[s].h[i] = negated(ev->q, ret->at[s].h[i]);
     }
     return vec_merge(ev->q, ret, f);
 }
@@ -332,7 +419,7 @@ static enum err spread(struct eval *ev, const struct expr *x, struct vec *ret, s
     for (uint32_t s = 0; s < v.n && !e; s++) {
         struct tser *out = vec_add(ev->q, ret, v.at[s].labels, 0, ev->st.n);
         for (uint32_t i = 0; i < ev->st.n; i++)
-            out->v[i] = v.at[s].v[0];
+            tser_copy(ev->q, out, i, &v.at[s], 0);
         e = query_check(ev->q, f);
     }
     return e;
@@ -353,6 +440,9 @@ enum err eval_vector(struct eval *ev, const struct expr *x, struct vec *ret, str
 static enum err scalar_binary(struct eval *ev, const struct expr *x, double *ret, struct fault *f)
 {
     double *right = arena_new(ev->q->mem, double, ev->st.n);
+    if (x->bin.op == BIN_TRIM_UPPER || x->bin.op == BIN_TRIM_LOWER)
+        return query_error(ev->q, f, E_EXEC, "operator \"%s\" not allowed for Scalar operations",
+                           x->bin.op == BIN_TRIM_UPPER ? "</" : ">/");
     enum err e = eval_scalar(ev, x->bin.l, ret, f);
     if (!e)
         e = eval_scalar(ev, x->bin.r, right, f);

@@ -6,6 +6,7 @@
 #include "promql/accounted.h"
 #include "promql/functions.h"
 #include "promql/promql.h"
+#include "query/hist.h"
 
 struct eval {
     struct query_ctx *q;
@@ -24,6 +25,13 @@ struct window {
     double range_s;
     bool anchored, smoothed;
     const struct accounted *acc;                   /* not NULL: increase and rate are exact */
+    const struct histogram *const *h;              /* of a series with native histograms; where not NULL, v is absent */
+    size_t nh;                                     /* how many of the n are histograms */
+    bool increments;                               /* they are increments: increase and rate are exact */
+    const struct histogram *hist;                  /* out: the result, if it is one */
+    const struct eval *ev;                         /* for notes */
+    const struct expr *arg;
+    struct labels labels;
     struct query_ctx *q;
     struct fault *f;
     enum err err;                                  /* set with query_error(): the query fails */
@@ -56,6 +64,21 @@ struct select_req {
     void *arg;
 };
 enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f) MUST;
+
+/* A note about a window's series: `text`, then the metric's name in quotes. */
+void window_note(const struct window *w, bool warning, const char *text);
+/* "encountered a mix of ...", and no sample. */
+bool window_mixed(const struct window *w);
+/* Notes on what an operation had to say (enum hist_remark); `what` is "addition", ... */
+void note_remarks(const struct eval *ev, const struct expr *where, uint32_t remarks, const char *what);
+/* Between two histograms; a reset in between begins at zero. NULL: they do not fit together. */
+const struct histogram *hist_between(struct query_ctx *q, const struct histogram *a, int64_t ta, const struct histogram *b,
+                                     int64_t tb, int64_t t, bool counter);
+
+/* fn_rate_hist.c: a window of histograms only. */
+bool hist_change(struct window *w, bool counter, bool per_second);
+bool hist_last_two(struct window *w, bool counter);
+bool hist_increments(struct window *w, bool per_second);
 
 /* The labels that absent() and absent_over_time() give for their argument. */
 struct labels absent_labels(struct eval *ev, const struct expr *arg);

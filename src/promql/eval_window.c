@@ -61,9 +61,12 @@ static enum err use_series(struct eval *inner, const struct tser *s, const struc
 {
     int64_t *t = arena_new(inner->q->mem, int64_t, s->n);
     double *v = arena_new(inner->q->mem, double, s->n);
-    struct points p = { .labels = s->labels, .t = t, .v = v };
+    const struct histogram **h = s->h ? arena_new(inner->q->mem, const struct histogram *, s->n) : NULL;
+    struct points p = { .labels = s->labels, .t = t, .v = v, .h = h };
     for (uint32_t i = 0; i < s->n; i++)
-        if (!value_is_absent(s->v[i])) {
+        if (tser_has(s, i)) {
+            if (h)
+                h[p.n] = s->h[i];
             t[p.n] = steps_at(inner->st, s->from + i);
             v[p.n++] = s->v[i];
         }
@@ -126,6 +129,33 @@ static double between(const struct points *p, size_t i, int64_t t)
     return p->v[i] + (p->v[i + 1] - p->v[i]) * (double)(t - p->t[i]) / (double)(p->t[i + 1] - p->t[i]);
 }
 
+/* The same of histograms: one before the start, those within, one at the end. */
+static void extend_histograms(struct eval *ev, const struct lens *l, struct points *p, size_t first, size_t last)
+{
+    struct query_ctx *q = ev->q;
+    int64_t end = lens_ref(l, 0), start = end - l->range;
+    int64_t *t = arena_new(q->mem, int64_t, p->n + 2);
+    double *v = arena_new(q->mem, double, p->n + 2);
+    const struct histogram **h = arena_new(q->mem, const struct histogram *, p->n + 2);
+    size_t n = 0;
+    bool cut_left = l->smoothed && p->t[first] < start && first + 1 < p->n && p->h[first] && p->h[first + 1];
+    bool cut_right = l->smoothed && last && p->t[last] > end && p->h[last - 1] && p->h[last];
+    for (size_t i = first; i <= last; i++) {
+        bool edge = i == first || i == last;
+        if (!edge && (p->t[i] <= start || p->t[i] >= end))
+            continue;
+        t[n] = i == first ? start : p->t[i];
+        v[n] = p->v[i];
+        h[n++] = p->h[i] ? hist_copy(q->mem, p->h[i]) : NULL;
+    }
+    if (cut_left)
+        h[0] = hist_between(q, p->h[first], p->t[first], p->h[first + 1], p->t[first + 1], start, false);
+    if (cut_right)
+        h[n - 1] = hist_between(q, p->h[last - 1], p->t[last - 1], p->h[last], p->t[last], end, false);
+    t[n - 1] = end;
+    *p = (struct points){ .labels = p->labels, .t = t, .v = v, .n = n, .h = h };
+}
+
 /* The samples of the range with one at each of its ends: interpolated where
  * smoothed, else the nearest one that there is. */
 static void extend(struct eval *ev, const struct lens *l, struct points *p)
@@ -139,6 +169,10 @@ static void extend(struct eval *ev, const struct lens *l, struct points *p)
             last++;
     if (p->t[last] <= start) {
         p->n = 0;
+        return;
+    }
+    if (p->h) {
+        extend_histograms(ev, l, p, first, last);
         return;
     }
     double left = l->smoothed && p->t[first] < start ? between(p, first, start) : p->v[first];
@@ -166,6 +200,16 @@ struct raw_job {
     struct pointset *ret;
 };
 
+static const struct histogram *const *copy_histograms(struct query_ctx *q, const struct histogram *const *from, size_t n)
+{
+    if (!from)
+        return NULL;
+    const struct histogram **h = arena_new(q->mem, const struct histogram *, n);
+    for (size_t i = 0; i < n; i++)
+        h[i] = from[i] ? hist_copy(q->mem, from[i]) : NULL;
+    return h;
+}
+
 static enum err keep_raw(void *arg, const struct points *all, struct fault *f)
 {
     struct raw_job *j = arg;
@@ -177,6 +221,7 @@ static enum err keep_raw(void *arg, const struct points *all, struct fault *f)
     while (p.n && p.t[0] <= start) {
         p.t++;
         p.v++;
+        p.h += p.h ? 1 : 0;
         p.n--;
     }
     if (p.n && (j->lens.anchored || j->lens.smoothed)) {
@@ -188,6 +233,7 @@ static enum err keep_raw(void *arg, const struct points *all, struct fault *f)
         memcpy(v, p.v, sizeof *v * p.n);
         p.t = t;
         p.v = v;
+        p.h = copy_histograms(j->ev->q, p.h, p.n);
     }
     p.acc = NULL;
     if (p.n)
@@ -233,6 +279,58 @@ static void stretch(const struct lens *l, const struct points *p, uint32_t *ret_
     *ret_end = (uint32_t)MIN(end, (int64_t)l->st.n);
 }
 
+void window_note(const struct window *w, bool warning, const char *text)
+{
+    char all[256];
+    snprintf(all, sizeof all, "%s \"" STR_FMT "\"", text, STR_ARG(str_sub(labels_get(w->labels, S("__name__")), 0, 100)));
+    note_at(w->ev, warning, w->arg, all);
+}
+
+bool window_mixed(const struct window *w)
+{
+    window_note(w, true, "encountered a mix of histograms and floats for metric name");
+    return false;
+}
+
+/* A function of numbers, given the numbers of the window only. */
+static bool of_numbers(const struct fn_def *fn, struct window *w, const double *args, double *ret)
+{
+    size_t n = 0;
+    if (w->nh == w->n)
+        return false;
+    struct window own = *w;
+    int64_t *t = mem_alloc(sizeof *t * w->n);
+    double *v = mem_alloc(sizeof *v * w->n);
+    for (size_t i = 0; i < w->n; i++)
+        if (!w->h[i]) {
+            t[n] = w->t[i];
+            v[n++] = w->v[i];
+        }
+    own.t = t;
+    own.v = v;
+    own.n = n;
+    own.h = NULL;
+    own.nh = 0;
+    window_note(w, false, "ignored histograms in a range containing both floats and histograms for metric name");
+    bool any = fn->window(&own, args, ret);
+    w->err = own.err;
+    mem_free(t);
+    mem_free(v);
+    return any;
+}
+
+/* The result at one step; puts it there. */
+static void run_window(struct window_job *j, struct window *w, const double *args, struct tser *out, uint32_t i)
+{
+    double v;
+    w->hist = NULL;
+    bool any = w->nh && !(j->fn->flags & FN_HISTOGRAMS) ? of_numbers(j->fn, w, args, &v) : j->fn->window(w, args, &v);
+    if (any && w->hist)
+        tser_put_hist(w->q, out, i, w->hist);
+    else if (any)
+        out->v[i] = v;
+}
+
 static enum err one_series(struct window_job *j, const struct points *p, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
@@ -245,7 +343,8 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
     struct tser *out = vec_add(q, j->ret, labels, from, end - from);
     struct window w = {
         .range_s = (double)l->range / 1000, .anchored = l->anchored, .smoothed = l->smoothed,
-        .acc = j->exact ? p->acc : NULL, .q = q, .f = f,
+        .acc = j->exact ? p->acc : NULL, .q = q, .f = f, .increments = j->exact && p->increments,
+        .ev = j->ev, .arg = j->arg, .labels = p->labels,
     };
     size_t lo = 0, hi = 0;
     for (uint32_t i = from; i < end; i++) {
@@ -261,11 +360,14 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
         w.t = p->t + lo;
         w.v = p->v + lo;
         w.n = hi - lo;
-        double args[FN_ARGS_MAX], v;
+        w.h = p->h ? p->h + lo : NULL;
+        w.nh = 0;
+        for (size_t k = 0; k < w.n && w.h; k++)
+            w.nh += w.h[k] != NULL;
+        double args[FN_ARGS_MAX];
         for (uint32_t a = 0; a < j->nargs; a++)
             args[a] = j->args[a][i];
-        if (j->fn->window(&w, args, &v))
-            out->v[i - from] = v;
+        run_window(j, &w, args, out, i - from);
         if (w.err)
             return w.err;
     }
@@ -316,7 +418,7 @@ static enum err window_series(void *arg, const struct points *p, struct fault *f
 {
     struct window_job *j = arg;
     enum err e = one_series(j, p, f);
-    if (!e && j->fn->flags & FN_INCREASE)
+    if (!e && j->fn->flags & FN_INCREASE && !p->h)
         note_not_counter(j, p->labels);
     return e;
 }

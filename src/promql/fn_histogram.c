@@ -1,9 +1,11 @@
-/* promql/fn_histogram.c -- quantiles and fractions of classic histograms: series of
- * cumulative counts with the upper bound of their bucket in the label `le`.
+/* promql/fn_histogram.c -- quantiles and fractions of histograms, and what native ones
+ * say of themselves.
  *
- * Counts may come from different scrapes, so they are made monotonic first; bounds
- * are those of the series, parsed once. Functions of native histograms give nothing
- * for numbers, which is all that is stored as yet.
+ * A classic histogram is a family of series, cumulative counts with the upper bound of
+ * their bucket in the label `le`. Counts may come from different scrapes, so they are
+ * made monotonic first; bounds are those of the series, parsed once. A native histogram
+ * is one sample. Where a classic and a native one of the same labels meet at a step,
+ * neither is used.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ struct classic {
     struct labels labels;                          /* without name and le */
     struct { uint32_t series; double le; } *parts;
     uint32_t n, cap;
+    uint32_t native;                               /* the series of native ones + 1; 0: none */
 };
 
 struct histograms {
@@ -28,14 +31,39 @@ struct histograms {
     uint32_t n, cap, most;                         /* most: parts of the largest one */
 };
 
+static const struct str le_names[] = { S("le") };
+
+static struct classic *histogram_of(struct eval *ev, struct keyset *keys, struct labels l, struct histograms *ret)
+{
+    bool fresh;
+    uint32_t id = keyset_id(keys, l, le_names, 1, false, &fresh);
+    if (fresh) {
+        struct labels shown = labels_drop(ev->q->mem, labels_drop_name(ev->q->mem, l), le_names, 1);
+        *arena_push(ev->q->mem, ret->at, ret->n, ret->cap) = (struct classic){ .labels = shown };
+    }
+    return &ret->at[id];
+}
+
+static bool has_numbers(const struct tser *s)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (!value_is_absent(s->v[i]))
+            return true;
+    return false;
+}
+
 static void find_histograms(struct eval *ev, const struct expr *arg, const struct vec *v, struct histograms *ret)
 {
-    static const struct str le[] = { S("le") };
     CLEANUP(keyset_done) struct keyset keys;
     keyset_init(&keys, ev->q->mem);
     for (uint32_t s = 0; s < v->n; s++) {
+        const struct tser *t = &v->at[s];
+        if (t->h)
+            histogram_of(ev, &keys, t->labels, ret)->native = s + 1;
+        if (t->h && !has_numbers(t))
+            continue;
         double bound;
-        struct str text = labels_get(v->at[s].labels, le[0]);
+        struct str text = labels_get(t->labels, le_names[0]);
         if (!str_to_f64(text, &bound)) {
             char note[160];
             snprintf(note, sizeof note, "bucket label \"le\" is missing or has a malformed value of \"" STR_FMT "\"",
@@ -43,13 +71,7 @@ static void find_histograms(struct eval *ev, const struct expr *arg, const struc
             note_at(ev, true, arg, note);
             continue;
         }
-        bool fresh;
-        uint32_t id = keyset_id(&keys, v->at[s].labels, le, 1, false, &fresh);
-        if (fresh) {
-            struct labels l = labels_drop(ev->q->mem, labels_drop_name(ev->q->mem, v->at[s].labels), le, 1);
-            *arena_push(ev->q->mem, ret->at, ret->n, ret->cap) = (struct classic){ .labels = l };
-        }
-        struct classic *h = &ret->at[id];
+        struct classic *h = histogram_of(ev, &keys, t->labels, ret);
         __typeof__(h->parts) p = arena_push(ev->q->mem, h->parts, h->n, h->cap);
         p->series = s;
         p->le = bound;
@@ -167,6 +189,47 @@ static double bucket_fraction(double lower, double upper, struct bucket *b, uint
     return (fmin(rank_of(upper, b, n), observed) - fmin(rank_of(lower, b, n), observed)) / observed;
 }
 
+/* ---- both kinds ------------------------------------------------------------ */
+
+/* What there is of one histogram at a step: a native one, or classic buckets. */
+struct found {
+    const struct histogram *native;
+    struct bucket *b;
+    uint32_t n;
+};
+
+static bool find_at(struct eval *ev, const struct expr *arg, const struct vec *v, const struct classic *h, uint32_t step,
+                    struct found *ret)
+{
+    ret->native = h->native ? tser_hist(&v->at[h->native - 1], step) : NULL;
+    ret->n = buckets_at(v, h, step, ret->b);
+    if (ret->native && ret->n) {
+        note_at(ev, true, arg, "vector contains a mix of classic and native histograms");
+        return false;
+    }
+    return ret->native || ret->n;
+}
+
+static const char forced_text[] = "input to histogram_quantile needed to be fixed for monotonicity";
+
+/* What came up on the way, noted at the end. */
+struct heard {
+    bool forced;
+    uint32_t nans;
+};
+
+static void note_heard(struct eval *ev, const struct expr *arg, const struct heard *h)
+{
+    if (h->forced)
+        note_at(ev, false, arg, forced_text);
+    if (h->nans & HIST_NAN_RESULT)
+        note_at(ev, false, arg, "input to histogram_quantile has NaN observations, result is NaN");
+    if (h->nans & HIST_NAN_SKEW)
+        note_at(ev, false, arg, "input to histogram_quantile has NaN observations, result is skewed higher");
+    if (h->nans & HIST_NAN_LEFT_OUT)
+        note_at(ev, false, arg, "input to histogram_fraction has NaN observations, which are excluded from all fractions");
+}
+
 /* ---- the functions --------------------------------------------------------- */
 
 static void note_quantiles(struct eval *ev, const struct expr *arg, const double *q)
@@ -180,27 +243,24 @@ static void note_quantiles(struct eval *ev, const struct expr *arg, const double
         }
 }
 
-/* One result series for each histogram: its labels, and at each step what the
- * buckets give for the arguments. `label` and value are added when not empty. */
-static void quantile_series(struct eval *ev, const struct vec *v, const struct histograms *hs, const double *q,
-                            struct str label, struct str value, bool *forced, struct vec *ret)
+/* One result series for each histogram: its labels, and at each step what it gives for
+ * the arguments. `label` and value are added when not empty. */
+static void quantile_series(struct eval *ev, const struct expr *arg, const struct vec *v, const struct histograms *hs,
+                            const double *q, struct str label, struct str value, struct heard *heard, struct vec *ret)
 {
-    struct bucket *b = mem_alloc(sizeof *b * ((size_t)hs->most + 1));
+    struct found at = { .b = mem_alloc(sizeof *at.b * ((size_t)hs->most + 1)) };
     for (uint32_t h = 0; h < hs->n; h++) {
         struct labels l = hs->at[h].labels;
         if (label.n)
             l = labels_set(ev->q->mem, l, label, value);
         struct tser *out = vec_add(ev->q, ret, l, 0, ev->st.n);
-        for (uint32_t i = 0; i < ev->st.n; i++) {
-            uint32_t n = buckets_at(v, &hs->at[h], i, b);
-            if (n)
-                out->v[i] = bucket_quantile(q[i], b, n, forced);
-        }
+        for (uint32_t i = 0; i < ev->st.n; i++)
+            if (find_at(ev, arg, v, &hs->at[h], i, &at))
+                out->v[i] = at.native ? hist_quantile(at.native, q[i], &heard->nans)
+                                      : bucket_quantile(q[i], at.b, at.n, &heard->forced);
     }
-    mem_free(b);
+    mem_free(at.b);
 }
-
-static const char forced_text[] = "input to histogram_quantile needed to be fixed for monotonicity";
 
 static enum err fn_histogram_quantile(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
 {
@@ -214,11 +274,10 @@ static enum err fn_histogram_quantile(struct eval *ev, const struct expr *call, 
         return e;
     note_quantiles(ev, call->call.args[0], q);
     struct histograms hs = { 0 };
-    bool forced = false;
+    struct heard heard = { 0 };
     find_histograms(ev, arg, &v, &hs);
-    quantile_series(ev, &v, &hs, q, S(""), S(""), &forced, ret);
-    if (forced)
-        note_at(ev, false, arg, forced_text);
+    quantile_series(ev, arg, &v, &hs, q, S(""), S(""), &heard, ret);
+    note_heard(ev, arg, &heard);
     vec_trim(ret);
     return OK;
 }
@@ -229,7 +288,7 @@ static enum err fn_histogram_quantiles(struct eval *ev, const struct expr *call,
     struct vec v;
     enum err e = eval_vector(ev, arg, &v, f);
     struct histograms hs = { 0 };
-    bool forced = false;
+    struct heard heard = { 0 };
     if (!e)
         find_histograms(ev, arg, &v, &hs);
     for (uint32_t a = 2; a < call->call.nargs && !e; a++) {
@@ -240,11 +299,10 @@ static enum err fn_histogram_quantiles(struct eval *ev, const struct expr *call,
         note_quantiles(ev, call->call.args[a], q);
         char text[NUM_F64_MAX];
         size_t n = num_fmt_g64(text, q[0]);
-        quantile_series(ev, &v, &hs, q, expr_bare(call->call.args[1])->string,
-                        arena_str(ev->q->mem, (struct str){ text, n }), &forced, ret);
+        quantile_series(ev, arg, &v, &hs, q, expr_bare(call->call.args[1])->string,
+                        arena_str(ev->q->mem, (struct str){ text, n }), &heard, ret);
     }
-    if (forced)
-        note_at(ev, false, arg, forced_text);
+    note_heard(ev, arg, &heard);
     vec_trim(ret);
     return e;
 }
@@ -262,28 +320,88 @@ static enum err fn_histogram_fraction(struct eval *ev, const struct expr *call, 
         return e;
     struct histograms hs = { 0 };
     find_histograms(ev, call->call.args[2], &v, &hs);
-    struct bucket *b = mem_alloc(sizeof *b * ((size_t)hs.most + 1));
+    struct found at = { .b = mem_alloc(sizeof *at.b * ((size_t)hs.most + 1)) };
+    struct heard heard = { 0 };
     for (uint32_t h = 0; h < hs.n; h++) {
         struct tser *out = vec_add(ev->q, ret, hs.at[h].labels, 0, ev->st.n);
-        for (uint32_t i = 0; i < ev->st.n; i++) {
-            uint32_t n = buckets_at(&v, &hs.at[h], i, b);
-            if (n)
-                out->v[i] = bucket_fraction(lower[i], upper[i], b, n);
-        }
+        for (uint32_t i = 0; i < ev->st.n; i++)
+            if (find_at(ev, call->call.args[2], &v, &hs.at[h], i, &at))
+                out->v[i] = at.native ? hist_fraction(at.native, lower[i], upper[i], &heard.nans)
+                                      : bucket_fraction(lower[i], upper[i], at.b, at.n);
     }
-    mem_free(b);
+    mem_free(at.b);
+    note_heard(ev, call->call.args[2], &heard);
     vec_trim(ret);
     return OK;
 }
 
-static enum err of_native(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+/* ---- native ones only ------------------------------------------------------ */
+
+static enum err of_each(struct eval *ev, const struct expr *call, double (*fn)(const struct histogram *), struct vec *ret,
+                        struct fault *f)
 {
     struct vec v;
-    (void)ret;
-    return eval_vector(ev, call->call.args[0], &v, f);
+    enum err e = eval_vector(ev, call->call.args[0], &v, f);
+    for (uint32_t s = 0; s < v.n && !e; s++) {
+        const struct tser *t = &v.at[s];
+        if (!t->h)
+            continue;
+        struct tser *out = vec_add(ev->q, ret, labels_drop_name(ev->q->mem, t->labels), t->from, t->n);
+        for (uint32_t i = 0; i < t->n; i++)
+            if (t->h[i])
+                out->v[i] = fn(t->h[i]);
+        e = query_check(ev->q, f);
+    }
+    vec_trim(ret);
+    return e;
 }
 
-#define NATIVE(text) { S(text), { T_VECTOR }, 0, T_VECTOR, FN_VECTOR, 0, .vector = of_native }
+static double count_of(const struct histogram *h)
+{
+    return h->count;
+}
+
+static double sum_of(const struct histogram *h)
+{
+    return h->sum;
+}
+
+static double avg_of(const struct histogram *h)
+{
+    return h->sum / h->count;
+}
+
+static double stddev_of(const struct histogram *h)
+{
+    return sqrt(hist_variance(h));
+}
+
+static enum err fn_count(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+{
+    return of_each(ev, call, count_of, ret, f);
+}
+
+static enum err fn_sum(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+{
+    return of_each(ev, call, sum_of, ret, f);
+}
+
+static enum err fn_avg(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+{
+    return of_each(ev, call, avg_of, ret, f);
+}
+
+static enum err fn_stddev(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+{
+    return of_each(ev, call, stddev_of, ret, f);
+}
+
+static enum err fn_stdvar(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
+{
+    return of_each(ev, call, hist_variance, ret, f);
+}
+
+#define NATIVE(text, fn) { S(text), { T_VECTOR }, 0, T_VECTOR, FN_VECTOR, 0, .vector = fn }
 
 const struct fn_def fns_histogram[] = {
     { S("histogram_quantile"), { T_SCALAR, T_VECTOR }, 0, T_VECTOR, FN_VECTOR, 0, .vector = fn_histogram_quantile },
@@ -291,7 +409,10 @@ const struct fn_def fns_histogram[] = {
       .vector = fn_histogram_quantiles },
     { S("histogram_fraction"), { T_SCALAR, T_SCALAR, T_VECTOR }, 0, T_VECTOR, FN_VECTOR, 0,
       .vector = fn_histogram_fraction },
-    NATIVE("histogram_count"), NATIVE("histogram_sum"), NATIVE("histogram_avg"), NATIVE("histogram_stddev"),
-    NATIVE("histogram_stdvar"),
+    NATIVE("histogram_count", fn_count),
+    NATIVE("histogram_sum", fn_sum),
+    NATIVE("histogram_avg", fn_avg),
+    NATIVE("histogram_stddev", fn_stddev),
+    NATIVE("histogram_stdvar", fn_stdvar),
     { .name = { 0 } },
 };

@@ -160,7 +160,7 @@ static enum err enrich(struct info *in, const struct tser *s, struct vec *ret, s
     uint32_t *choice = arena_new(mem, uint32_t, in->ngroups + 1), *before = arena_new(mem, uint32_t, in->ngroups + 1);
     uint32_t out = UINT32_MAX;                     /* index of the series that the step's value goes to */
     for (uint32_t i = 0; i < s->n; i++) {
-        if (value_is_absent(s->v[i]))
+        if (!tser_has(s, i))
             continue;
         bool any = false;
         struct labels l = s->labels;
@@ -186,7 +186,7 @@ static enum err enrich(struct info *in, const struct tser *s, struct vec *ret, s
             known = true;
         }
         if (out != UINT32_MAX)
-            ret->at[out].v[i] = s->v[i];
+            tser_copy(in->ev->q, &ret->at[out], i, s, i);
     }
     return query_check(in->ev->q, f);
 }
@@ -200,7 +200,7 @@ static enum err run(struct info *in, struct vec *ret, struct fault *f)
     for (uint32_t s = 0; s < in->base.n && !e; s++) {
         const struct tser *t = &in->base.at[s];
         if (is_info(in, t->labels))
-            memcpy(vec_add(in->ev->q, ret, t->labels, t->from, t->n)->v, t->v, sizeof *t->v * t->n);
+            *vec_add(in->ev->q, ret, t->labels, t->from, t->n) = *t;
         else
             e = enrich(in, t, ret, f);
     }

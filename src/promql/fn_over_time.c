@@ -4,9 +4,28 @@
 
 #include "promql/functions_int.h"
 
+/* The sum or mean of a window of histograms; of a mixed one there is none. */
+static bool histograms(struct window *w, bool mean)
+{
+    if (w->nh < w->n)
+        return window_mixed(w);
+    struct hist_sum s = { .mean = mean };
+    for (size_t i = 0; i < w->n; i++)
+        if (!hist_sum_add(w->q->mem, &s, w->h[i])) {
+            window_note(w, true,
+                        "vector contains a mix of histograms with exponential and custom buckets schemas for metric name");
+            return false;
+        }
+    w->hist = hist_sum_end(w->q->mem, &s);
+    note_remarks(w->ev, w->arg, s.remarks, "aggregation");
+    return true;
+}
+
 static bool fn_sum(struct window *w, const double *args, double *ret)
 {
     (void)args;
+    if (w->nh)
+        return histograms(w, false);
     struct ksum sum = { 0 };
     for (size_t i = 0; i < w->n; i++)
         ksum_add(&sum, w->v[i]);
@@ -18,6 +37,8 @@ static bool fn_sum(struct window *w, const double *args, double *ret)
 static bool fn_avg(struct window *w, const double *args, double *ret)
 {
     (void)args;
+    if (w->nh)
+        return histograms(w, true);
     struct ksum sum = { w->v[0], 0 };
     size_t i = 1;
     for (; i < w->n; i++) {
@@ -56,18 +77,25 @@ static bool fn_one(struct window *w, const double *args, double *ret)
     return true;
 }
 
+/* One sample of the window, whatever it is. */
+static bool sample(struct window *w, size_t i, double *ret)
+{
+    *ret = w->v[i];
+    if (w->h && w->h[i])
+        w->hist = hist_copy(w->q->mem, w->h[i]);
+    return true;
+}
+
 static bool fn_last(struct window *w, const double *args, double *ret)
 {
     (void)args;
-    *ret = w->v[w->n - 1];
-    return true;
+    return sample(w, w->n - 1, ret);
 }
 
 static bool fn_first(struct window *w, const double *args, double *ret)
 {
     (void)args;
-    *ret = w->v[0];
-    return true;
+    return sample(w, 0, ret);
 }
 
 /* The greatest value (sign 1) or the smallest (-1), and where: the last of equals
@@ -184,20 +212,20 @@ static bool fn_mad(struct window *w, const double *args, double *ret)
 #define ROW(text, fn, flags) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn }
 
 const struct fn_def fns_over_time[] = {
-    ROW("sum_over_time", fn_sum, 0),
-    ROW("avg_over_time", fn_avg, 0),
+    ROW("sum_over_time", fn_sum, FN_HISTOGRAMS),
+    ROW("avg_over_time", fn_avg, FN_HISTOGRAMS),
     ROW("min_over_time", fn_min, 0),
     ROW("max_over_time", fn_max, 0),
-    ROW("count_over_time", fn_count, FN_NO_BASE),
-    ROW("present_over_time", fn_one, FN_NO_BASE),
-    ROW("absent_over_time", fn_one, FN_NO_BASE | FN_ABSENT),
-    ROW("last_over_time", fn_last, FN_KEEP_NAME),
-    ROW("first_over_time", fn_first, FN_KEEP_NAME),
+    ROW("count_over_time", fn_count, FN_HISTOGRAMS | FN_NO_BASE),
+    ROW("present_over_time", fn_one, FN_HISTOGRAMS | FN_NO_BASE),
+    ROW("absent_over_time", fn_one, FN_HISTOGRAMS | FN_NO_BASE | FN_ABSENT),
+    ROW("last_over_time", fn_last, FN_HISTOGRAMS | FN_KEEP_NAME),
+    ROW("first_over_time", fn_first, FN_HISTOGRAMS | FN_KEEP_NAME),
     ROW("stddev_over_time", fn_stddev, 0),
     ROW("stdvar_over_time", fn_stdvar, 0),
     ROW("mad_over_time", fn_mad, 0),
-    ROW("ts_of_first_over_time", fn_ts_of_first, FN_NO_BASE),
-    ROW("ts_of_last_over_time", fn_ts_of_last, FN_NO_BASE),
+    ROW("ts_of_first_over_time", fn_ts_of_first, FN_HISTOGRAMS | FN_NO_BASE),
+    ROW("ts_of_last_over_time", fn_ts_of_last, FN_HISTOGRAMS | FN_NO_BASE),
     ROW("ts_of_max_over_time", fn_ts_of_max, FN_NO_BASE),
     ROW("ts_of_min_over_time", fn_ts_of_min, FN_NO_BASE),
     { S("quantile_over_time"), { T_SCALAR, T_MATRIX }, 0, T_VECTOR, FN_WINDOW, 0, .window = fn_quantile },

@@ -3,7 +3,8 @@
  * rate, increase and delta of a plain series extrapolate to the edges of the window
  * as Prometheus does; of an accounted series, rate and increase are what was added
  * (accounting rule 4), whether anchored or not. Anchored takes the last sample at or
- * before the start as its base, smoothed interpolates at both ends.
+ * before the start as its base, smoothed interpolates at both ends. The same of native
+ * histograms is in fn_rate_hist.c.
  */
 #include <math.h>
 
@@ -98,8 +99,12 @@ static bool extended(const struct window *w, unsigned how, double *ret)
     return true;
 }
 
-static bool change(const struct window *w, unsigned how, double *ret)
+static bool change(struct window *w, unsigned how, double *ret)
 {
+    if (w->nh && w->nh < w->n)
+        return window_mixed(w);
+    if (w->nh)
+        return hist_change(w, how & COUNTER, how & PER_SECOND);
     return w->anchored || w->smoothed ? extended(w, how, ret) : extrapolated(w, how, ret);
 }
 
@@ -108,12 +113,16 @@ static bool change(const struct window *w, unsigned how, double *ret)
 static bool fn_increase(struct window *w, const double *args, double *ret)
 {
     (void)args;
+    if (w->increments && w->nh == w->n)
+        return hist_increments(w, false);
     return w->acc && !w->smoothed ? accounted_increase(w->acc, w->start, w->end, ret) : change(w, COUNTER, ret);
 }
 
 static bool fn_rate(struct window *w, const double *args, double *ret)
 {
     (void)args;
+    if (w->increments && w->nh == w->n)
+        return hist_increments(w, true);
     if (!w->acc || w->smoothed)
         return change(w, COUNTER | PER_SECOND, ret);
     bool ok = accounted_increase(w->acc, w->start, w->end, ret);
@@ -127,10 +136,12 @@ static bool fn_delta(struct window *w, const double *args, double *ret)
     return change(w, 0, ret);
 }
 
-static bool last_two(const struct window *w, bool counter, double *ret)
+static bool last_two(struct window *w, bool counter, double *ret)
 {
     if (w->n < 2)
         return false;
+    if (w->nh && (w->h[w->n - 1] || w->h[w->n - 2]))
+        return w->h[w->n - 1] && w->h[w->n - 2] ? hist_last_two(w, counter) : window_mixed(w);
     double a = w->v[w->n - 2], b = w->v[w->n - 1];
     double seconds = (double)(w->t[w->n - 1] - w->t[w->n - 2]) / 1000;
     double d = counter && b < a ? b : b - a;
@@ -168,8 +179,15 @@ static bool fn_changes(struct window *w, const double *args, double *ret)
     size_t from, n = 0;
     if (!counted_from(w, &from))
         return false;
-    for (size_t i = from + 1; i < w->n; i++)
-        n += w->v[i] != w->v[i - 1] && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
+    for (size_t i = from + 1; i < w->n; i++) {
+        const struct histogram *h = w->h ? w->h[i] : NULL, *before = w->h ? w->h[i - 1] : NULL;
+        if (h && before)
+            n += !hist_equal(h, before);
+        else if (h || before)
+            n++;
+        else
+            n += w->v[i] != w->v[i - 1] && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
+    }
     *ret = (double)n;
     return true;
 }
@@ -180,8 +198,15 @@ static bool fn_resets(struct window *w, const double *args, double *ret)
     size_t from, n = 0;
     if (!counted_from(w, &from))
         return false;
-    for (size_t i = from + 1; i < w->n; i++)
-        n += w->v[i] < w->v[i - 1];
+    for (size_t i = from + 1; i < w->n; i++) {
+        const struct histogram *h = w->h ? w->h[i] : NULL, *before = w->h ? w->h[i - 1] : NULL;
+        if (h && before)
+            n += hist_is_reset(*w->q->mem, h, before);
+        else if (h || before)
+            n++;
+        else
+            n += w->v[i] < w->v[i - 1];
+    }
     *ret = (double)n;
     return true;
 }
@@ -258,13 +283,13 @@ static bool fn_double_exponential_smoothing(struct window *w, const double *args
 #define ROW(text, fn, flags) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn }
 
 const struct fn_def fns_rate[] = {
-    ROW("rate", fn_rate, FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
-    ROW("increase", fn_increase, FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
-    ROW("delta", fn_delta, FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
-    ROW("irate", fn_irate, FN_NO_BASE),
-    ROW("idelta", fn_idelta, FN_NO_BASE),
-    ROW("changes", fn_changes, FN_NO_BASE | FN_ANCHORED),
-    ROW("resets", fn_resets, FN_NO_BASE | FN_ANCHORED),
+    ROW("rate", fn_rate, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
+    ROW("increase", fn_increase, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
+    ROW("delta", fn_delta, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
+    ROW("irate", fn_irate, FN_HISTOGRAMS | FN_NO_BASE),
+    ROW("idelta", fn_idelta, FN_HISTOGRAMS | FN_NO_BASE),
+    ROW("changes", fn_changes, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED),
+    ROW("resets", fn_resets, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED),
     ROW("deriv", fn_deriv, FN_NO_BASE),
     { S("predict_linear"), { T_MATRIX, T_SCALAR }, 0, T_VECTOR, FN_WINDOW, FN_EVERY_STEP, .window = fn_predict_linear },
     { S("double_exponential_smoothing"), { T_MATRIX, T_SCALAR, T_SCALAR }, 0, T_VECTOR, FN_WINDOW, 0,

@@ -120,8 +120,9 @@ static enum err fn_timestamp(struct eval *ev, const struct expr *call, struct ve
         struct tser *t = &ret->at[s];
         t->labels = labels_drop_name(ev->q->mem, t->labels);
         for (uint32_t i = 0; i < t->n && arg->kind != X_SELECTOR; i++)
-            if (!value_is_absent(t->v[i]))
+            if (tser_has(t, i))
                 t->v[i] = (double)steps_at(ev->st, t->from + i) / 1000;
+        t->h = NULL;
     }
     return e;
 }

@@ -88,7 +88,7 @@ static enum err fn_absent(struct eval *ev, const struct expr *call, struct vec *
         out->v[i] = 1;
     for (uint32_t s = 0; s < v.n; s++)
         for (uint32_t i = 0; i < v.at[s].n; i++)
-            if (!value_is_absent(v.at[s].v[i]))
+            if (tser_has(&v.at[s], i))
                 out->v[v.at[s].from + i] = value_absent();
     vec_trim(ret);
     return OK;
@@ -117,6 +117,9 @@ static enum err sorted(struct eval *ev, const struct expr *call, int (*cmp)(cons
                        struct fault *f)
 {
     enum err e = eval_vector(ev, call->call.args[0], ret, f);
+    for (uint32_t s = 0; s < ret->n; s++)
+        ret->at[s].h = NULL;                       /* histograms have no order, and go */
+    vec_trim(ret);
     if (!e && ev->st.n == 1 && ret->n > 1)
         qsort(ret->at, ret->n, sizeof *ret->at, cmp);
     return e;

@@ -23,6 +23,7 @@ enum fn_flags {
     FN_ANCHORED = 8, FN_SMOOTHED = 16,             /* takes such a selector */
     FN_INCREASE = 32,                              /* exact on accounted series */
     FN_ABSENT = 64,                                /* shows where there is nothing */
+    FN_HISTOGRAMS = 128,                           /* sees native histograms; others see the numbers of a window only */
 };
 
 enum { FN_ARGS_MAX = 5 };
@@ -36,7 +37,7 @@ struct fn_def {
     unsigned flags;
     /* FN_MATH: args[nargs] are the scalars after the vector. */
     double (*math)(double v, const double *args, uint32_t nargs);
-    /* FN_WINDOW: false is no sample. */
+    /* FN_WINDOW: false is no sample; a histogram goes into w->hist. */
     bool (*window)(struct window *w, const double *args, double *ret);
     enum err (*vector)(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f);
     /* ret has a slot for each step. */

@@ -19,7 +19,7 @@ static const struct {
     { TOK_OR, BIN_OR, 1, false },    { TOK_AND, BIN_AND, 2, false },  { TOK_UNLESS, BIN_UNLESS, 2, false },
     { TOK_EQ, BIN_EQ, 3, false },    { TOK_NE, BIN_NE, 3, false },    { TOK_GT, BIN_GT, 3, false },
     { TOK_LT, BIN_LT, 3, false },    { TOK_GE, BIN_GE, 3, false },    { TOK_LE, BIN_LE, 3, false },
-    { TOK_TRIM_UPPER, BIN_LT, 3, false }, { TOK_TRIM_LOWER, BIN_GT, 3, false },
+    { TOK_TRIM_UPPER, BIN_TRIM_UPPER, 3, false }, { TOK_TRIM_LOWER, BIN_TRIM_LOWER, 3, false },
     { TOK_ADD, BIN_ADD, 4, false },  { TOK_SUB, BIN_SUB, 4, false },  { TOK_MUL, BIN_MUL, 5, false },
     { TOK_DIV, BIN_DIV, 5, false },  { TOK_MOD, BIN_MOD, 5, false },  { TOK_ATAN2, BIN_ATAN2, 5, false },
     { TOK_POW, BIN_POW, 6, true },
@@ -412,7 +412,6 @@ static enum err parse_binary(struct parser *p, int min_prec, struct expr **ret)
     while (!e && (i = find_binop(p->tok.kind)) >= 0 && binops[i].prec >= min_prec) {
         struct expr *x = p_new(p, X_BINARY, left->span.at);
         x->bin.op = binops[i].op;
-        x->bin.trim = binops[i].tok == TOK_TRIM_UPPER || binops[i].tok == TOK_TRIM_LOWER;
         x->bin.op_at = (uint32_t)p->tok.at;
         x->bin.l = left;
         p_next(p);

@@ -25,13 +25,16 @@ MUST enum err promql_parse(struct arena *mem, struct str text, struct promql *re
 MUST enum err promql_parse_selector(struct arena *mem, struct str text, struct promql *ret, struct fault *f);
 void promql_done(struct promql *p);
 
-/* Samples as they are stored: what an instant query of a range selector shows. */
+/* Samples as they are stored: what an instant query of a range selector shows. A native
+ * histogram is in h, and its number absent. */
 struct points {
     struct labels labels;
     const int64_t *t;                              /* ms, ascending */
     const double *v;
     size_t n;
     const struct accounted *acc;                   /* NULL: a plain series */
+    const struct histogram *const *h;              /* NULL: numbers only; else NULL where v holds the sample */
+    bool increments;                               /* each histogram is what was added since the one before */
 };
 
 struct pointset {

@@ -29,6 +29,7 @@ enum { SERIES_MEMORY = 64 << 20 };                 /* budget of one series' poin
 struct raw {
     uint32_t series;
     uint8_t temporality, origin;
+    bool histogram;                                /* v is a NaN that carries its place in job.histograms */
     int64_t t;                                     /* ms */
     int64_t start_ns;
     double v;
@@ -46,6 +47,8 @@ struct job {
     struct spelling spelling;                      /* the matchers to scan with */
     int64_t from_ns, to_ns;
     struct rows rows, sorted;
+    struct str *histograms;                        /* stored bytes, in the query's arena */
+    uint64_t nhistograms, cap_histograms;
     uint32_t *first;                               /* by series: its stretch of sorted */
     struct rowset set;
     bool sources;                                  /* it is to be decided which rows count */
@@ -84,6 +87,44 @@ static bool has_lower(const struct block *b)
     return false;
 }
 
+/* The column of native histograms; NULL in nearly all blocks. */
+static const struct column *histogram_column(const struct block *b)
+{
+    for (uint32_t i = 0; i < b->ncols; i++)
+        if (colkey_is_histogram(&b->cols[i].key))
+            return &b->cols[i];
+    return NULL;
+}
+
+static const uint64_t place_bits = UINT64_C(0x7ff8000000000000);
+
+static void take_histogram(struct job *j, const struct column *c, uint32_t row, struct raw *r)
+{
+    struct value v = column_value(c, row);
+    if (v.type != V_BYTES)
+        return;
+    uint64_t bits = place_bits | j->nhistograms;
+    struct arena *mem = j->ev->q->mem;
+    struct str bytes = arena_str(mem, v.s);
+    *arena_push(mem, j->histograms, j->nhistograms, j->cap_histograms) = bytes;
+    memcpy(&r->v, &bits, sizeof r->v);
+    r->histogram = true;
+}
+
+/* Resets are told from the data, as Prometheus does when it stores a histogram: a sender's "no reset"
+ * is no more than "unknown". */
+static enum err read_histogram(struct job *j, const struct raw *r, const struct histogram **ret, struct fault *f)
+{
+    uint64_t bits;
+    memcpy(&bits, &r->v, sizeof bits);
+    struct histogram *h = arena_new(&j->mem, struct histogram, 1);
+    enum err e = histogram_decode(j->histograms[bits & ~place_bits], &j->mem, h, f);
+    if (h->hint == HINT_NO_RESET)
+        h->hint = HINT_UNKNOWN;
+    *ret = h;
+    return e;
+}
+
 static enum err take_block(struct job *j, const struct block *b, struct fault *f)
 {
     uint32_t *ids = mem_alloc(sizeof *ids * ((size_t)b->nsel + 1));
@@ -95,6 +136,7 @@ static enum err take_block(struct job *j, const struct block *b, struct fault *f
         j->rows.at = mem_resize(j->rows.at, sizeof *j->rows.at * j->rows.cap);
     }
     j->sources = j->sources || has_lower(b);
+    const struct column *histograms = histogram_column(b);
     for (uint32_t i = 0; i < b->nsel && !e; i++) {
         uint32_t r = b->sel[i];
         j->rows.at[j->rows.n++] = (struct raw){
@@ -106,6 +148,8 @@ static enum err take_block(struct job *j, const struct block *b, struct fault *f
             .v = b->value[r],
             .seq = b->seq ? b->seq[r] : 0,
         };
+        if (histograms)
+            take_histogram(j, histograms, r, &j->rows.at[j->rows.n - 1]);
     }
     mem_free(ids);
     return e;
@@ -249,7 +293,7 @@ static int by_time_then_arrival(const void *a, const void *b)
     return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-static void plain_series(struct job *j, struct raw *r, size_t n, struct points *ret)
+static enum err plain_series(struct job *j, struct raw *r, size_t n, struct points *ret, struct fault *f)
 {
     for (size_t i = 1; i < n; i++)
         if (by_time_then_arrival(&r[i - 1], &r[i]) > 0) {
@@ -258,16 +302,27 @@ static void plain_series(struct job *j, struct raw *r, size_t n, struct points *
         }
     int64_t *t = arena_new(&j->mem, int64_t, n);
     double *v = arena_new(&j->mem, double, n);
-    for (size_t i = 0; i < n; i++) {
+    const struct histogram **h = NULL;
+    enum err e = OK;
+    for (size_t i = 0; i < n && !e; i++) {
         bool in_range = r[i].t > j->req->after_ms && r[i].t <= j->req->to_ms;
         bool again = ret->n && t[ret->n - 1] == r[i].t;
         if (!in_range || again || (j->req->drop_stale && value_is_absent(r[i].v)))
             continue;
         t[ret->n] = r[i].t;
-        v[ret->n++] = r[i].v;
+        v[ret->n] = r[i].v;
+        if (r[i].histogram) {
+            h = h ? h : arena_new(&j->mem, const struct histogram *, n);
+            v[ret->n] = value_absent();
+            ret->increments |= r[i].temporality == TEMPORALITY_DELTA;
+            e = read_histogram(j, &r[i], &h[ret->n], f);
+        }
+        ret->n++;
     }
     ret->t = t;
     ret->v = v;
+    ret->h = h;
+    return e;
 }
 
 /* ---- accounted series ------------------------------------------------------ */
@@ -391,7 +446,7 @@ static void accounted_series(struct job *j, const struct keys *k, const struct k
         .money = metric_is_money(labels_get(j->labels[s->series], S("__name__"))),
     };
     for (size_t i = 0; i < n; i++)
-        if (r[i].temporality != TEMPORALITY_NONE)
+        if (r[i].temporality != TEMPORALITY_NONE && !r[i].histogram)
             in.rows[in.n++] = (struct acc_row){
                 .t = r[i].t,
                 .start = ns_to_ms(r[i].start_ns),
@@ -415,7 +470,7 @@ static bool is_accounted(struct job *j, uint32_t series)
     size_t n;
     const struct raw *r = rows_of(j, series, &n);
     for (size_t i = 0; i < n; i++)
-        if (r[i].temporality != TEMPORALITY_NONE)
+        if (r[i].temporality != TEMPORALITY_NONE && !r[i].histogram)
             return true;
     return false;
 }
@@ -457,13 +512,14 @@ static enum err give(struct job *j, const struct keys *keys, const struct shown 
     size_t n = 0;
     struct raw *r = s->target ? NULL : rows_of(j, s->keyed.series, &n);
     arena_reset(&j->mem);
+    enum err e = OK;
     if (s->target)
         target_points(j, s->target, &p);
     else if (s->accounted)
         accounted_series(j, keys, &s->keyed, &p);
     else
-        plain_series(j, r, n, &p);
-    enum err e = query_check(j->ev->q, f);
+        e = plain_series(j, r, n, &p, f);
+    e = e ? e : query_check(j->ev->q, f);
     return e || !p.n ? e : j->req->each(j->req->arg, &p, f);
 }
 
