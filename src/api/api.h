@@ -17,7 +17,11 @@ struct api_listener {
     struct str name;                               /* "otlp-http" */
     struct str addr;                               /* "127.0.0.1:4318" */
     struct str problem;                            /* why it is not listening, and what to do; empty: it is */
+    atomic_uint guards;                            /* API_TLS and so on; a reload may change it */
 };
+
+enum api_guard { API_TLS = 1, API_TOKENS = 2, API_USERS = 4, API_CERTS = 8, API_OPEN = 16 };
+struct refusals;                                   /* http/refusals.h */
 
 struct api {
     struct source *src;
@@ -26,7 +30,8 @@ struct api {
     struct query_limits limits;
     bool extrapolate_always;
     bool loki_plain;                               /* Loki's answers without what ccmon adds (detected_level) */
-    bool open;                                     /* bound beyond loopback without access control: every page says so */
+    struct refusals *refusals;                     /* who was refused lately; may be NULL */
+    _Atomic bool open;                                  /* bound beyond loopback without access control: every page says so */
     bool demo;                                     /* what it holds is made up: every page says so */
     int64_t start_ns;
     struct str version, data_dir;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "api/api.h"
+#include "app/audit.h"
 #include "app/config.h"
 #include "otlp/receive.h"
 #include "push/push.h"
@@ -19,6 +20,7 @@ struct app;
 struct options {
     const char *config_path;                       /* --config or --prometheus.config.file */
     bool prometheus_file;
+    const char *web_config_path;                   /* --web.config.file; may be NULL */
     struct {
         struct str key, text;
     } set[32];                                     /* keys of config.h, in the order given */
@@ -33,6 +35,11 @@ struct options {
 
 struct app {
     const struct options *options;
+    struct refusals *refusals;
+    struct audit *audit;
+    pthread_mutex_t refused_lock;                  /* of the two below */
+    int64_t refused_minute_ns;
+    uint32_t refused_words;
     struct config cfg;
     struct store *store;
     struct http_server *http;
@@ -56,6 +63,16 @@ MUST enum err app_reload(struct app *a, struct fault *f);
 struct str app_url(struct app *a, struct str addr);
 struct frame_decoder app_frame_decoder(void);       /* of every kind of frame, for the store */
 MUST enum err app_listen(struct app *a, struct fault *f);
+
+/* protect.c: tokens, users and TLS of this configuration from now on. */
+MUST enum err app_protect(struct app *a, const struct config *c, struct fault *f);
+/* Would a listener, bound where it is, be left without any? */
+MUST bool app_protect_fits(struct app *a, const struct config *c, struct fault *f);
+
+/* refused.c: for http_config and the receiver; `arg` is struct app. */
+void app_refused_request(void *arg, const struct http_refusal *r);
+void app_refused_peer(void *arg, struct str listener, struct str peer, int status, const char *why);
+void app_refused_otlp(void *arg, const struct http_req *r, int status, struct str why);
 
 extern const struct http_route routes_admin[];     /* r->arg is struct app */
 

@@ -8,7 +8,6 @@
  */
 #include "app/config.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,9 +48,10 @@ static const struct key keys[] = {
     { S("data"), KEY_TEXT, AT(data), "", 0, 0, NULL, false,
       "Directory of everything ccmon keeps. Default: `$XDG_DATA_HOME/ccmon`, else `~/.local/share/ccmon`." },
     { S("bind"), KEY_TEXT, AT(bind), "127.0.0.1", 0, 0, NULL, false,
-      "Address that every listener binds. Anything but loopback also needs `open: true`." },
+      "Address that every listener binds, unless `listeners.NAME.bind` says otherwise. Anything but loopback also needs tokens, "
+      "users, client certificates or `open: true`." },
     { S("open"), KEY_BOOL, AT(open), "false", 0, 0, NULL, false,
-      "Says that whoever reaches the ports may read and write everything. Every page shows it." },
+      "Says that whoever reaches a listener without access control may read and write everything. Every page shows it." },
     { S("allow_hosts"), KEY_HOSTS, AT(allow_hosts), "", 0, 0, NULL, false,
       "Host names, besides localhost and the bound address, under which ccmon may be called (a container's service "
       "name). Also `CCMON_ALLOW_HOSTS`, comma-separated." },
@@ -59,7 +59,7 @@ static const struct key keys[] = {
       "OTLP over HTTP. For all ports: 0 takes any free one; a port that is set must be had, a default one that is "
       "taken is reported and the rest starts." },
     { S("ports.otlp-grpc"), KEY_PORT, PORT(PORT_OTLP_GRPC), "4317", 0, 65535, NULL, false,
-      "OTLP over gRPC; not answered by this version." },
+      "OTLP over gRPC; over HTTP too." },
     { S("ports.prometheus"), KEY_PORT, PORT(PORT_PROMETHEUS), "9090", 0, 65535, NULL, false, "Prometheus's HTTP API." },
     { S("ports.loki"), KEY_PORT, PORT(PORT_LOKI), "3100", 0, 65535, NULL, false, "Loki's HTTP API." },
     { S("ports.web"), KEY_PORT, PORT(PORT_WEB), "3001", 0, 65535, NULL, false, "The pages, and every API above." },
@@ -80,6 +80,9 @@ static const struct key keys[] = {
       "Most samples that one query may hold at once." },
     { S("query.max_rows"), KEY_COUNT, AT(query_rows_max), "200000000", 1, INT64_C(100000000000), NULL, false,
       "Most rows that one query may read." },
+    { S("scrape.default"), KEY_BOOL, AT(scrape_default), "true", 0, 0, NULL, true,
+      "Without `scrape_configs`, Claude Code's own exporter is scraped: `localhost:9464` every 5 s, and ports 9465 to 9480, looked at "
+      "every 30 s. Also `CCMON_SCRAPE_DEFAULT`." },
     { S("threads.io"), KEY_COUNT, AT(io_threads), "2", 1, 64, NULL, false, "Threads that own the connections." },
     { S("threads.query"), KEY_COUNT, AT(query_threads), "0", 0, 256, NULL, false,
       "Threads that answer queries; 0 is one a core, at least 2." },
@@ -87,7 +90,7 @@ static const struct key keys[] = {
 
 /* Top-level names of Prometheus's own file. */
 static const struct str prometheus_keys[] = {
-    S("global"), S("scrape_configs"), S("scrape_config_files"), S("rule_files"), S("alerting"), S("remote_write"),
+    S("rule_files"), S("alerting"), S("remote_write"),
     S("remote_read"), S("storage"), S("tracing"), S("runtime"), S("otlp"),
 };
 
@@ -227,10 +230,14 @@ void config_init(struct config *c)
         CHECK(!key_set(c, &keys[i], str_c(keys[i].def), &f));
     }
     c->data = default_data(&c->mem);
+    c->scrape = scrape_conf_new();
+    access_config_init(&c->access);
 }
 
 void config_done(struct config *c)
 {
+    scrape_conf_unref(c->scrape);
+    c->scrape = NULL;
     arena_done(&c->mem);
 }
 
@@ -242,6 +249,7 @@ enum err config_env(struct config *c, struct fault *f)
     } variables[] = {
         { "CCMON_ALLOW_HOSTS", S("allow_hosts") },
         { "CCMON_DATA", S("data") },
+        { "CCMON_SCRAPE_DEFAULT", S("scrape.default") },
     };
     for (size_t i = 0; i < LEN(variables); i++) {
         const char *text = getenv(variables[i].variable);
@@ -320,6 +328,21 @@ static void warn_field(void *arg, const char *text)
     r->warn(text);
 }
 
+static enum err read_global(struct config *c, const struct fields_reader *r, const struct yaml *node)
+{
+    return scrape_conf_global(c->scrape, r, node);
+}
+
+static enum err read_scrape_configs(struct config *c, const struct fields_reader *r, const struct yaml *node)
+{
+    return scrape_conf_jobs(c->scrape, r, node);
+}
+
+static enum err read_scrape_config_files(struct config *c, const struct fields_reader *r, const struct yaml *node)
+{
+    return scrape_conf_files(c->scrape, r, node);
+}
+
 /* Sections that are more than single values; each has a table of its own in the room that acts on
  * it. `prometheus`: also a top-level name of Prometheus's own file. */
 static const struct section {
@@ -327,6 +350,11 @@ static const struct section {
     bool prometheus;
     enum err (*read)(struct config *c, const struct fields_reader *r, const struct yaml *node);
 } sections[] = {
+    { S("web"), false, access_read_web },
+    { S("listeners"), false, access_read_listeners },
+    { S("global"), true, read_global },
+    { S("scrape_configs"), true, read_scrape_configs },
+    { S("scrape_config_files"), true, read_scrape_config_files },
     { .name = { 0 } },
 };
 
@@ -410,19 +438,12 @@ bool addr_is_loopback(struct str addr)
 
 enum err config_check(const struct config *c, struct fault *f)
 {
-    char addr[64], parsed[16];
-    snprintf(addr, sizeof addr, STR_FMT, STR_ARG(c->bind));
-    if (inet_pton(AF_INET, addr, parsed) != 1 && inet_pton(AF_INET6, addr, parsed) != 1)
-        return fault_set(f, E_SYNTAX, 0, "bind: \"" STR_FMT "\" is no IPv4 or IPv6 address such as 127.0.0.1 or ::1",
-                         STR_ARG(c->bind));
-    if (!addr_is_loopback(c->bind) && !c->open)
-        return fault_set(f, E_SYNTAX, 0,
-                         "bind " STR_FMT " can be reached from other machines. Set `open: true` in the configuration "
-                         "if everybody there may read and write everything, or bind 127.0.0.1",
-                         STR_ARG(c->bind));
+    enum err e = access_config_check(c, f);
+    if (e)
+        return e;
     if (!c->data.n)
         return fault_set(f, E_SYNTAX, 0, "data: the directory's name is empty");
-    return OK;
+    return scrape_conf_finish(c->scrape, f);
 }
 
 static bool key_differs(const struct key *k, const struct config *a, const struct config *b)
@@ -457,6 +478,7 @@ void config_diff(const struct config *old, const struct config *new, struct buf 
         buf_str(ret, ret->n ? S(", ") : S(""));
         buf_str(ret, keys[i].name);
     }
+    access_config_diff(old, new, ret);
 }
 
 static void describe_choices(const char *choices, struct buf *out)

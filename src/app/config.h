@@ -9,9 +9,11 @@
  * Errors:   E_SYNTAX with "FILE:LINE:COLUMN: what is wrong, what would be right".
  */
 #pragma once
+#include "app/access_config.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "query/query.h"
+#include "scrape/config.h"
 
 enum { CONFIG_HOSTS_MAX = 64, CONFIG_FILE_MAX = 4 << 20 };
 
@@ -38,6 +40,9 @@ struct config {
     int64_t query_timeout_ns;
     uint64_t query_series_max, query_samples_max, query_rows_max;
     uint64_t io_threads, query_threads;
+    struct access_config access;
+    bool scrape_default;
+    struct scrape_conf *scrape;                    /* global, scrape_configs, scrape_config_files; a reference */
 };
 
 void config_init(struct config *c);                /* the defaults */

@@ -3,6 +3,7 @@
 
 #include "otlp/receive.h"
 #include "push/push.h"
+#include "scrape/frame.h"
 
 struct family {
     enum frame_kind first, last;
@@ -12,6 +13,7 @@ struct family {
 static const struct family families[] = {
     { FRAME_OTLP_METRICS_PB, FRAME_OTLP_TRACES_JSON, otlp_frame_decoder },
     { FRAME_REMOTE_WRITE_1, FRAME_LOKI_JSON, push_frame_decoder },
+    { FRAME_SCRAPE, FRAME_SCRAPE, scrape_frame_decoder },
 };
 
 static enum err decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns, struct arena *mem,

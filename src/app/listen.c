@@ -35,7 +35,8 @@ static const struct mount mounts[] = {
     { PORT_OTLP_GRPC, { routes_otlp_grpc, routes_otlp, routes_otlp_any } },
     { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
-    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc, routes_web } },
+    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc,
+                  routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
@@ -51,21 +52,33 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
     return (struct http_table){ .routes = routes, .arg = &a->api };
 }
 
-struct str app_url(struct app *a, struct str addr)
+/* What is configured for the listener of this address. */
+static struct access_part part_of(const struct app *a, struct str addr)
 {
-    struct str rest = addr;
-    str_cut(&rest, ':');
-    if (str_eq(a->cfg.bind, S("0.0.0.0")))         /* an address to bind, not one to call */
-        return arena_fmt(&a->cfg.mem, "http://localhost:" STR_FMT, STR_ARG(rest));
-    if (str_eq(a->cfg.bind, S("::")))
-        return arena_fmt(&a->cfg.mem, "http://localhost" STR_FMT, STR_ARG(str_sub(addr, S("[::]").n, addr.n)));
-    return arena_fmt(&a->cfg.mem, "http://" STR_FMT, STR_ARG(addr));
+    for (uint32_t i = 0; i < a->api.nlisteners; i++)
+        for (uint32_t p = 0; p < PORT_COUNT; p++)
+            if (str_eq(a->api.listeners[i].addr, addr) && str_eq(a->api.listeners[i].name, port_names[p]))
+                return access_part(&a->cfg, p);
+    return (struct access_part){ 0 };
 }
 
-static struct str addr_text(struct app *a, uint16_t port)
+struct str app_url(struct app *a, struct str addr)
 {
-    bool six = str_index(a->cfg.bind, ':') != SIZE_MAX;
-    return arena_fmt(&a->cfg.mem, "%s" STR_FMT "%s:%u", six ? "[" : "", STR_ARG(a->cfg.bind), six ? "]" : "", port);
+    struct access_part part = part_of(a, addr);
+    const char *scheme = part.tls_given ? "https" : "http";
+    struct str rest = addr;
+    str_cut(&rest, ':');
+    if (str_starts(addr, S("0.0.0.0:")))           /* an address to bind, not one to call */
+        return arena_fmt(&a->cfg.mem, "%s://localhost:" STR_FMT, scheme, STR_ARG(rest));
+    if (str_starts(addr, S("[::]:")))
+        return arena_fmt(&a->cfg.mem, "%s://localhost" STR_FMT, scheme, STR_ARG(str_sub(addr, S("[::]").n, addr.n)));
+    return arena_fmt(&a->cfg.mem, "%s://" STR_FMT, scheme, STR_ARG(addr));
+}
+
+static struct str addr_text(struct app *a, struct str bind, uint16_t port)
+{
+    bool six = str_index(bind, ':') != SIZE_MAX;
+    return arena_fmt(&a->cfg.mem, "%s" STR_FMT "%s:%u", six ? "[" : "", STR_ARG(bind), six ? "]" : "", port);
 }
 
 static enum err listen_one(struct app *a, const struct mount *m, struct fault *f)
@@ -80,9 +93,10 @@ static enum err listen_one(struct app *a, const struct mount *m, struct fault *f
     struct str name = port_names[m->port];
     uint16_t want = (uint16_t)a->cfg.ports[m->port], port = want;
     struct api_listener *l = &a->api.listeners[a->api.nlisteners++];
-    *l = (struct api_listener){ .name = name };
-    enum err e = http_listen(a->http, name, a->cfg.bind, want, tables, n, &port, f);
-    l->addr = addr_text(a, e ? want : port);
+    l->name = name;
+    struct str bind = access_part(&a->cfg, m->port).bind;
+    enum err e = http_listen(a->http, name, bind, want, tables, n, &port, f);
+    l->addr = addr_text(a, bind, e ? want : port);
     if (!e && m->port == PORT_WEB)
         a->page_url = app_url(a, l->addr);
     if (!e || e != E_EXIST || a->cfg.port_asked[m->port])

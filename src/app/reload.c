@@ -16,6 +16,8 @@ enum err app_config(const struct options *o, struct config *ret, struct fault *f
     config_init(ret);
     if (o->config_path)
         e = config_read_file(ret, o->config_path, o->prometheus_file, warn, f);
+    if (!e && o->web_config_path)
+        e = access_read_web_file(ret, o->web_config_path, warn, f);
     if (!e)
         e = config_env(ret, f);
     for (uint32_t i = 0; !e && i < o->nset; i++)
@@ -43,6 +45,11 @@ enum err app_reload(struct app *a, struct fault *f)
     struct config fresh;
     pthread_mutex_lock(&a->reload_lock);
     enum err e = app_config(a->options, &fresh, f);
+    if (!e) {
+        e = app_protect_fits(a, &fresh, f) ? app_protect(a, &fresh, f) : E_SYNTAX;
+        if (e)
+            config_done(&fresh);
+    }
     if (!e) {
         CLEANUP(buf_done) struct buf names;
         buf_init(&names, 4096);

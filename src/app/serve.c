@@ -17,12 +17,6 @@
 
 enum { STOP_GRACE_MS = 2000 };                     /* of the 5 s in which a stop must be over */
 
-static void on_refused(void *arg, struct str listener, struct str peer, int status, const char *why)
-{
-    (void)arg;
-    log_limited(LOG_WARN, why, STR_FMT ": %d to " STR_FMT ": %s", STR_ARG(listener), status, STR_ARG(peer), why);
-}
-
 static void on_hint(void *arg, const char *cause, const char *text)
 {
     (void)arg;
@@ -60,6 +54,7 @@ static enum err start_store(struct app *a, struct fault *f)
     a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
     a->api.origins = origins_new();
+    a->audit = audit_new(a->cfg.data, &clock_system);
     return OK;
 }
 
@@ -72,7 +67,7 @@ static void fill_api(struct app *a)
     a->api.retention_ns = a->cfg.retention_ns;
     a->api.extrapolate_always = a->cfg.extrapolate;
     a->api.loki_plain = !a->cfg.loki_detected_level;
-    a->api.open = a->cfg.open && !addr_is_loopback(a->cfg.bind);
+    a->api.refusals = a->refusals;
     a->api.limits = (struct query_limits){
         .series_max = a->cfg.query_series_max,
         .samples_max = a->cfg.query_samples_max,
@@ -91,11 +86,15 @@ static enum err start_http(struct app *a, struct fault *f)
         .nallow_hosts = a->cfg.allow_hosts.n,
         .check_hosts = true,
         .clock = &clock_system,
-        .refused = on_refused,
+        .refused = app_refused_peer,
+        .refused_request = app_refused_request,
+        .refused_arg = a,
     };
     enum err e = http_server_new(&c, &a->http, f);
     if (!e)
         e = app_listen(a, f);
+    if (!e)
+        e = app_protect(a, &a->cfg, f);
     if (!e)
         e = http_start(a->http, f);
     return e;
@@ -103,8 +102,10 @@ static enum err start_http(struct app *a, struct fault *f)
 
 static enum err start(struct app *a, struct fault *f)
 {
-    a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint,
+                                      .refused = app_refused_otlp, .arg = a, .grpc_listener = port_names[PORT_OTLP_GRPC] };
     a->push = (struct push_receiver){ .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    a->refusals = refusals_new();
     fill_api(a);
     enum err e = start_store(a, f);
     if (!e)
@@ -127,6 +128,8 @@ static void stop(struct app *a)
     if (a->http)
         http_server_free(a->http);
     origins_free(a->api.origins);
+    audit_free(a->audit);
+    refusals_free(a->refusals);
 }
 
 static void wait_for_signals(struct app *a, const sigset_t *set)
@@ -163,12 +166,15 @@ static void tell_addresses(struct app *a)
     }
     log_line(LOG_INFO, "data: " STR_FMT, STR_ARG(a->cfg.data));
     if (a->api.open)
-        log_line(LOG_WARN, "open: whoever reaches " STR_FMT " may read and write everything", STR_ARG(a->cfg.bind));
+        for (uint32_t i = 0; i < a->api.nlisteners; i++)
+            if (atomic_load(&a->api.listeners[i].guards) & API_OPEN)
+                log_line(LOG_WARN, "open: whoever reaches " STR_FMT " (" STR_FMT ") may read and write everything",
+                         STR_ARG(a->api.listeners[i].addr), STR_ARG(a->api.listeners[i].name));
 }
 
 int app_serve(const struct options *o)
 {
-    static struct app a = { .reload_lock = PTHREAD_MUTEX_INITIALIZER };
+    static struct app a = { .reload_lock = PTHREAD_MUTEX_INITIALIZER, .refused_lock = PTHREAD_MUTEX_INITIALIZER };
     struct fault f = { 0 };
     sigset_t signals;
 

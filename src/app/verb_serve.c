@@ -8,6 +8,7 @@
 const struct option options_serve[] = {
     { "--config", "FILE", "the configuration, ccmon.yml; docs/configuration.md has its keys" },
     { "--prometheus.config.file", "FILE", "a prometheus.yml in the place of --config" },
+    { "--web.config.file", "FILE", "Prometheus's web configuration: TLS, users, headers, for every listener" },
     { "--data", "DIR", "where everything is kept" },
     { "--bind", "ADDR", "the address of every listener; 127.0.0.1 if not given" },
     { "--port", "NAME=NUMBER", "a port; NAME is otlp-http, otlp-grpc, prometheus, loki or web; NUMBER 0 is any free one" },
@@ -53,6 +54,10 @@ int serve_option(struct options *o, const char *name, const char *value)
     if (!strcmp(name, "--config") || !strcmp(name, "--prometheus.config.file")) {
         o->config_path = value;
         o->prometheus_file = name[2] == 'p';
+        return 0;
+    }
+    if (!strcmp(name, "--web.config.file")) {
+        o->web_config_path = value;
         return 0;
     }
     if (!strcmp(name, "--port"))

@@ -48,6 +48,7 @@ static const struct {
     { "keys", config_describe },
     { "routes", app_describe_routes },
     { "man", describe_man },
+    { "access", access_describe },
 };
 
 static int run_describe(const struct verb *v, int argc, char **argv)

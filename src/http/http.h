@@ -36,6 +36,7 @@ struct http_req {
     struct str peer;                               /* "127.0.0.1:40312" */
     struct str user;                               /* who the access check says it is; empty: nobody in particular */
     bool http2, tls;                               /* how it came */
+    struct str cert_name;                          /* of a client certificate that was verified: its first SAN, or its subject's CN */
     struct arena *mem;                             /* lives as long as the request; budget HTTP_ARENA_BYTES */
     void *arg;                                     /* of the route table */
     int64_t recv_ns;                               /* wall time at which the request was complete */
@@ -125,13 +126,14 @@ struct http_config {
     const struct clock *clock;
 
     /* Called for every 4xx and 5xx that the server makes by itself, so that its owner can
-     * log why; from any thread. The strings live as long as the call. */
+     * log why; from any thread. The strings live as long as the call. 429 without a request is
+     * a connection that was ended for abuse. */
     void (*refused)(void *arg, struct str listener, struct str peer, int status, const char *why);
-    /* May be NULL. Called as well, before `refused`, when there is a request. */
+    /* May be NULL. Called in the place of `refused` when there is a request. */
     void (*refused_request)(void *arg, const struct http_refusal *x);
     void *refused_arg;
 
-    uint32_t header_ms, body_ms, body_window_ms, idle_ms, write_ms, linger_ms, probe_ms;
+    uint32_t handshake_ms, header_ms, body_ms, body_window_ms, idle_ms, write_ms, linger_ms, probe_ms;
     uint32_t conns_max, queue_max;
     size_t inflight_max;
 };

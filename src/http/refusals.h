@@ -24,7 +24,7 @@ struct refusal {
     int status;
     char listener[REFUSAL_LISTENER_MAX], peer[REFUSAL_PEER_MAX], token[REFUSAL_TOKEN_MAX], agent[REFUSAL_AGENT_MAX];
     /* Above is who and what, below the last one of it. */
-    char path[REFUSAL_PATH_MAX], why[REFUSAL_WHY_MAX];
+    char method[8], path[REFUSAL_PATH_MAX], why[REFUSAL_WHY_MAX];
     bool otlp;                                     /* a sender that drops what it sent */
     int64_t first_ns, last_ns;
     uint64_t count;

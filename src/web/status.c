@@ -6,9 +6,9 @@
 
 #include "base/num.h"
 
-enum { STATUS_BYTES_MAX = 64 << 10 };
+enum { STATUS_BYTES_MAX = 256 << 10 };
 
-static void put_ns(struct jw *w, struct str key, int64_t ns)
+void web_put_ns(struct jw *w, struct str key, int64_t ns)
 {
     char text[24];
     size_t n = num_fmt_i64(text, ns);
@@ -32,9 +32,9 @@ static void put_store(struct jw *w, const struct source_stats *s)
     put_u64(w, S("logs"), s->rows[TABLE_LOG]);
     put_u64(w, S("spans"), s->rows[TABLE_SPAN]);
     jw_obj_end(w);
-    put_ns(w, S("oldest_ns"), s->oldest_ns);
-    put_ns(w, S("newest_ns"), s->newest_ns);
-    put_ns(w, S("last_recv_ns"), s->last_recv_ns);
+    web_put_ns(w, S("oldest_ns"), s->oldest_ns);
+    web_put_ns(w, S("newest_ns"), s->newest_ns);
+    web_put_ns(w, S("last_recv_ns"), s->last_recv_ns);
     put_u64(w, S("duplicates"), s->duplicates);
     put_u64(w, S("moved"), s->moved);
     put_u64(w, S("refused"), s->refused);
@@ -56,6 +56,12 @@ static void put_listeners(struct jw *w, const struct api *api)
         jw_kv_str(w, S("name"), l->name);
         jw_kv_str(w, S("addr"), l->addr);
         jw_kv_str(w, S("problem"), l->problem);
+        uint32_t guards = atomic_load(&l->guards);
+        jw_kv_bool(w, S("tls"), guards & API_TLS);
+        jw_kv_bool(w, S("tokens"), guards & API_TOKENS);
+        jw_kv_bool(w, S("users"), guards & API_USERS);
+        jw_kv_bool(w, S("client_certs"), guards & API_CERTS);
+        jw_kv_bool(w, S("open"), guards & API_OPEN);
         jw_obj_end(w);
     }
     jw_arr_end(w);
@@ -67,14 +73,15 @@ void status_write(const struct api *api, struct jw *w)
     api->src->stats(api->src, &stats);
     jw_obj(w);
     jw_kv_str(w, S("version"), api->version);
-    put_ns(w, S("now_ns"), clock_now(api->clock));
-    put_ns(w, S("start_ns"), api->start_ns);
+    web_put_ns(w, S("now_ns"), clock_now(api->clock));
+    web_put_ns(w, S("start_ns"), api->start_ns);
     put_store(w, &stats);
     jw_kv_bool(w, S("open"), api->open);
     jw_kv_bool(w, S("demo"), api->demo);
     jw_kv_str(w, S("data_dir"), api->data_dir);
-    put_ns(w, S("retention_ns"), api->retention_ns);
+    web_put_ns(w, S("retention_ns"), api->retention_ns);
     put_listeners(w, api);
+    refusals_write(api, w);
     jw_obj_end(w);
 }
 

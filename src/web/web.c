@@ -45,6 +45,8 @@ static void live_handle(struct http_req *r)
 
 const struct http_route routes_web[] = {
     { HTTP_GET, "/api/ccmon/status", status_handle, ROUTE_POOL, "what this server is, holds and listens on" },
+    { HTTP_GET, "/api/ccmon/refusals", refusals_handle, ROUTE_POOL,
+      "senders that were refused lately (401, 403, and for good 400, 413, 415): where from, why, how often" },
     { HTTP_GET, "/api/ccmon/live", live_handle, ROUTE_LOOP,
       "server-sent events: `tick` after commits, `log` with the newest records; resumes after Last-Event-ID" },
     { HTTP_GET, "/**", static_handle, ROUTE_LOOP, "the web page" },

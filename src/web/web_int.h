@@ -32,6 +32,12 @@ void static_handle(struct http_req *r);            /* any path */
 
 void status_handle(struct http_req *r);
 void status_write(const struct api *api, struct jw *w);
+void web_put_ns(struct jw *w, struct str key, int64_t ns);  /* as a string */
+
+/* ---- refusals.c ---- */
+
+void refusals_handle(struct http_req *r);
+void refusals_write(const struct api *api, struct jw *w);  /* the latest, as "refused_senders" of an open object */
 
 /* ---- records.c ---- */
 

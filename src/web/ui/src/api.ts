@@ -18,6 +18,35 @@ export interface Listener {
   name: string;
   addr: string;
   problem: string;
+  tls: boolean;
+  tokens: boolean;
+  users: boolean;
+  client_certs: boolean;
+  open: boolean;
+}
+
+/** Somebody who was refused lately, and whose own program may not have said so. */
+export interface RefusedSender {
+  listener: string;
+  peer: string;
+  status: number;
+  why: string;
+  method: string;
+  path: string;
+  /** What its credential looks like, cut; empty: it had none. */
+  token: string;
+  agent: string;
+  /** A sender of telemetry: what was refused is lost. */
+  otlp: boolean;
+  count: number;
+  first_ns: string;
+  last_ns: string;
+}
+
+/* GET /api/ccmon/refusals */
+export interface Refusals {
+  total: number;
+  refused_senders: RefusedSender[];
 }
 
 /* GET /api/ccmon/status */
@@ -43,6 +72,8 @@ export interface Status {
   partitions: number;
   retention_ns: string;
   listeners: Listener[];
+  /** The latest of them. */
+  refused_senders: RefusedSender[];
 }
 
 /* The events of GET /api/ccmon/live */
