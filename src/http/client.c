@@ -177,7 +177,8 @@ static enum fetch_end put_headers(const struct job *j, struct buf *b)
         if (is_one_of(h->name, ours, LEN(ours)) || (j->foreign && is_one_of(h->name, secret, LEN(secret))))
             continue;
         if (!http_is_token(h->name) || !http_is_value(h->value))
-            return fetch_fail(j->f, FETCH_OTHER, "a header to be sent holds what a header cannot: " STR_FMT, STR_ARG(str_sub(h->name, 0, 60)));
+            return fetch_fail(j->f, FETCH_OTHER, "a header to be sent holds what a header cannot: " STR_FMT,
+                              STR_ARG(str_sub(h->name, 0, 60)));
         agent |= str_eq_nocase(h->name, S("user-agent"));
         encoding |= str_eq_nocase(h->name, S("accept-encoding"));
         buf_fmt(b, STR_FMT ": " STR_FMT "\r\n", STR_ARG(h->name), STR_ARG(h->value));

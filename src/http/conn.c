@@ -27,11 +27,13 @@
  * to skip, makes a closed peer reset the connection. The question is put only
  * when the answer takes longer than HTTP_PROBE_MS, and more and more rarely.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "http/conn_int.h"
 #include "http/h2.h"
+#include "http/tls.h"
 
 static bool is_receiving(const struct conn *c)
 {
@@ -102,6 +104,8 @@ struct call *conn_call(struct conn *c, void *owner, void (*answered)(struct call
 {
     struct call *call = call_new(c->home, c->listener, (struct str){ c->peer, c->npeer }, owner, answered);
     call->local = c->local;
+    call->req.tls = sock_is_tls(c->sock);
+    call->req.cert_name = arena_str(&call->mem, sock_cert_name(c->sock));
     return call;
 }
 
@@ -207,7 +211,10 @@ static size_t take_head(struct conn *c, struct str in)
     case HTTP_DONE: {
         size_t used = c->scan.at;
         if (!c->served && str_eq(str_sub(in, 0, used), preface)) {
-            h2_begin(c, in);
+            if (server_http2(c->home->server, c->listener->name))
+                h2_begin(c, in);
+            else
+                refuse(c, 505, "HTTP/2 is switched off for this listener (http_server_config.http2)");
             return in.n;
         }
         c->served = true;
@@ -450,7 +457,27 @@ static void on_timeout(void *arg)
     }
 }
 
-static const struct sock_events events = { on_room, on_input, on_end, on_sent, on_timeout, on_closed };
+/* TLS was refused before there could be a request. */
+static void on_refused(void *arg, int status, const char *why, const char *detail)
+{
+    struct conn *c = arg;
+    char text[512];
+    int n = snprintf(text, sizeof(text), "%s%s%s", why, detail ? ": " : "", detail ? detail : "");
+    CHECK(n > 0);
+    server_refused(c->home->server, c->listener->name, (struct str){ c->peer, c->npeer }, status, text);
+}
+
+static const struct sock_events events = { on_room, on_input, on_end, on_sent, on_timeout, on_closed, on_refused };
+
+static void begin_tls(struct conn *c)
+{
+    const struct http_config *cfg = conn_cfg(c);
+    struct tls_server *tls = server_tls(c->listener);
+    const struct sock_tls how = { tls, server_http2(c->home->server, c->listener->name), cfg->handshake_ms, cfg->linger_ms };
+    if (tls)
+        sock_begin_tls(c->sock, &how);
+    tls_server_unref(tls);
+}
 
 void conn_open(struct http_loop *hl, struct listener *ln, int fd, const struct net_addr *peer)
 {
@@ -471,6 +498,7 @@ void conn_open(struct http_loop *hl, struct listener *ln, int fd, const struct n
         c->next->prev = c;
     hl->conns = c;
     c->sock = sock_open(hl->loop, fd, &events, c);
+    begin_tls(c);
     sock_deadline(c->sock, conn_cfg(c)->idle_ms);
 }
 

@@ -8,6 +8,8 @@
  * What is reported is the worst that happened, and "refused" only if nobody was there at
  * any of them: an address that this machine cannot reach (IPv6 without IPv6) does not
  * make a target that is down look like something else.
+ *
+ * With TLS an end without close_notify is a reset, since anybody on the way can make one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,17 +19,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "http/client_int.h"
 #include "http/limits.h"
 #include "http/net.h"
+#include "http/tls_int.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0                             /* net_connect() set SO_NOSIGPIPE there */
 #endif
 
+enum { IN_BYTES = 16 << 10 };
+
 struct dial {
     int fd;
+    struct tls_conn *tls;                          /* NULL: plain */
+    struct tls_client *own;                        /* the context, when the caller named none */
+    char *in;                                      /* IN_BYTES, encrypted */
     int64_t deadline;                              /* monotonic */
     const bool *cancelled;
     char peer[NET_TEXT_MAX];
@@ -160,45 +169,6 @@ void dial_again(struct dial *d, int64_t timeout_ns, const bool *cancelled)
     d->cancelled = cancelled;
 }
 
-static void dial_freep(struct dial **d)
-{
-    dial_free(*d);
-}
-
-enum fetch_end http_dial(const struct dial_to *to, struct dial **ret, struct fault *f)
-{
-    if (to->https)
-        return fetch_fail(f, FETCH_TLS, "TLS is not spoken");
-    struct net_addr at[HTTP_ADDRS_MAX];
-    uint32_t n;
-    struct fault why = { 0 };
-    if (net_resolve(to->host, to->port, at, LEN(at), &n, &why))
-        return fetch_fail(f, FETCH_NAME, "%s", why.msg);
-    CLEANUP(dial_freep) struct dial *d = mem_alloc(sizeof(*d));
-    d->fd = -1;
-    dial_again(d, to->timeout_ns, to->cancelled);
-    enum fetch_end end = connect_any(d, at, n, f);
-    if (end)
-        return end;
-    *ret = TAKE(d);
-    return FETCH_OK;
-}
-
-void dial_free(struct dial *d)
-{
-    if (!d)
-        return;
-    if (d->fd >= 0)
-        (void)close(d->fd);
-    mem_free(d);
-}
-
-struct str dial_alpn(const struct dial *d)
-{
-    (void)d;
-    return (struct str){ 0 };
-}
-
 /* ---- bytes ---- */
 
 static enum fetch_end broken(const struct dial *d, int no, struct fault *f)
@@ -244,18 +214,167 @@ static enum fetch_end raw_read(struct dial *d, char *p, size_t n, size_t *ret_n,
     }
 }
 
+/* ---- TLS ---- */
+
+static enum fetch_end tls_failed(const struct dial *d, struct fault *f)
+{
+    return fetch_fail(f, FETCH_TLS, "%.*s: %s", d->npeer, d->peer, tls_why(d->tls));
+}
+
+static enum fetch_end flush(struct dial *d, struct fault *f)
+{
+    struct buf *out = tls_out(d->tls);
+    enum fetch_end end = raw_write(d, buf_view(out), f);
+    buf_done(out);
+    return end;
+}
+
+/* One piece of what the peer sends. */
+static enum fetch_end fill(struct dial *d, struct fault *f)
+{
+    size_t n;
+    enum fetch_end end = raw_read(d, d->in, IN_BYTES, &n, f);
+    if (end)
+        return end;
+    if (!n)
+        return fetch_fail(f, FETCH_RESET, "%.*s: the peer closed the connection without ending TLS", d->npeer, d->peer);
+    tls_feed(d->tls, (struct str){ d->in, n });
+    return FETCH_OK;
+}
+
+static enum fetch_end shake(struct dial *d, struct fault *f)
+{
+    for (;;) {
+        enum tls_step step = tls_handshake(d->tls);
+        struct fault ignored = { 0 };
+        enum fetch_end end = flush(d, step == TLS_BAD ? &ignored : f);
+        if (step == TLS_BAD)                       /* an alert may have gone out, or not */
+            return tls_failed(d, f);
+        if (end || step == TLS_DONE)
+            return end;
+        end = fill(d, f);
+        if (end == FETCH_RESET)
+            return fetch_fail(f, FETCH_TLS, "%.*s: the peer ended the TLS handshake; does the port speak TLS?", d->npeer, d->peer);
+        if (end)
+            return end;
+    }
+}
+
+static enum fetch_end begin_tls(struct dial *d, const struct dial_to *to, struct fault *f)
+{
+    struct fault why = { 0 };
+    const struct tls_client *ctx = to->tls;
+    if (!ctx && tls_client_new(&(struct tls_client_config){ 0 }, &d->own, &why))
+        return fetch_fail(f, FETCH_TLS, "%s", why.msg);
+    if (tls_connect(ctx ? ctx : d->own, to->host, to->alpn, &d->tls, &why))
+        return fetch_fail(f, FETCH_TLS, "%s", why.msg);
+    d->in = mem_alloc(IN_BYTES);
+    return shake(d, f);
+}
+
+static enum fetch_end tls_read_some(struct dial *d, char *p, size_t n, size_t *ret_n, struct fault *f)
+{
+    for (;;) {
+        enum fetch_end end;
+        switch (tls_read(d->tls, p, n, ret_n)) {
+        case TLS_DONE:
+            return FETCH_OK;
+        case TLS_END:
+            *ret_n = 0;
+            return FETCH_OK;
+        case TLS_BAD:
+            return tls_failed(d, f);
+        case TLS_MORE:
+            end = tls_out(d->tls)->n ? flush(d, f) : FETCH_OK;
+            if (!end)
+                end = fill(d, f);
+            if (end)
+                return end;
+        }
+    }
+}
+
 enum fetch_end dial_write(struct dial *d, struct str data, struct fault *f)
 {
-    return raw_write(d, data, f);
+    if (!d->tls)
+        return raw_write(d, data, f);
+    while (data.n) {
+        size_t n = MIN(data.n, (size_t)TLS_WRITE_BYTES);
+        if (!tls_write(d->tls, str_sub(data, 0, n)))
+            return tls_failed(d, f);
+        enum fetch_end end = flush(d, f);
+        if (end)
+            return end;
+        data = str_sub(data, n, data.n);
+    }
+    return FETCH_OK;
 }
 
 enum fetch_end dial_read(struct dial *d, char *p, size_t n, size_t *ret_n, struct fault *f)
 {
-    return raw_read(d, p, n, ret_n, f);
+    return d->tls ? tls_read_some(d, p, n, ret_n, f) : raw_read(d, p, n, ret_n, f);
 }
 
+/* A TLS server sends tickets whenever it likes; they are no sign of its end. */
 bool dial_alive(struct dial *d)
 {
     char c;
-    return recv(d->fd, &c, 1, MSG_PEEK) < 0 && again(errno);
+    size_t n;
+    if (!d->tls)
+        return recv(d->fd, &c, 1, MSG_PEEK) < 0 && again(errno);
+    while (tls_read(d->tls, &c, 1, &n) == TLS_MORE) {
+        ssize_t got = recv(d->fd, d->in, IN_BYTES, 0);
+        if (got <= 0)
+            return got < 0 && again(errno);
+        tls_feed(d->tls, (struct str){ d->in, (size_t)got });
+    }
+    return false;
+}
+
+struct str dial_alpn(const struct dial *d)
+{
+    return d->tls ? tls_alpn(d->tls) : (struct str){ 0 };
+}
+
+/* ---- beginning and end ---- */
+
+static void dial_freep(struct dial **d)
+{
+    dial_free(*d);
+}
+
+enum fetch_end http_dial(const struct dial_to *to, struct dial **ret, struct fault *f)
+{
+    struct net_addr at[HTTP_ADDRS_MAX];
+    uint32_t n;
+    struct fault why = { 0 };
+    if (net_resolve(to->host, to->port, at, LEN(at), &n, &why))
+        return fetch_fail(f, FETCH_NAME, "%s", why.msg);
+    CLEANUP(dial_freep) struct dial *d = mem_alloc(sizeof(*d));
+    d->fd = -1;
+    dial_again(d, to->timeout_ns, to->cancelled);
+    enum fetch_end end = connect_any(d, at, n, f);
+    if (!end && to->https)
+        end = begin_tls(d, to, f);
+    if (end)
+        return end;
+    *ret = TAKE(d);
+    return FETCH_OK;
+}
+
+void dial_free(struct dial *d)
+{
+    if (!d)
+        return;
+    if (d->tls && d->fd >= 0) {
+        tls_close_notify(d->tls);
+        struct str bye = buf_view(tls_out(d->tls));
+        (void)!send(d->fd, bye.p, bye.n, MSG_NOSIGNAL);
+    }
+    if (d->fd >= 0)
+        (void)close(d->fd);
+    tls_conn_free(d->tls);
+    tls_client_free(d->own);
+    mem_free(d->in);
+    mem_free(d);
 }

@@ -83,6 +83,7 @@ enum {
     HTTP_UNPROVEN_BODY_MAX = 64 << 10,             /* of a request whose password has not been seen before */
 
     /* Time. */
+    HTTP_HANDSHAKE_MS = 10 * 1000,                 /* from the connection to the end of the TLS handshake */
     HTTP_HEADER_MS = 10 * 1000,                    /* from a request's first byte to the end of its head */
     HTTP_BODY_WINDOW_MS = 10 * 1000,               /* in each such window ... */
     HTTP_BODY_WINDOW_MIN = 16 << 10,               /* ... this much of a body must come, or its end */

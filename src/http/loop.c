@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #include "http/limits.h"
+#include "http/secure.h"
 
 struct acceptor {
     uv_poll_t poll;
@@ -45,6 +46,7 @@ struct loop {
     bool closed;
 
     char buffer[HTTP_READ_BYTES];
+    char plain[SECURE_PLAIN_BYTES];                /* decrypted */
 };
 
 struct sock {
@@ -54,6 +56,7 @@ struct sock {
     struct loop *loop;
     const struct sock_events *ev;
     void *arg;
+    struct secure *secure;                         /* NULL: plain */
     int64_t deadline, armed;                       /* loop_ms(); 0: none */
     uint8_t open;                                  /* handles not yet closed */
     bool reading, pending, closing;
@@ -274,6 +277,7 @@ static void on_sock_closed(uv_handle_t *h)
     if (--s->open)
         return;
     s->ev->closed(s->arg);
+    secure_free(s->secure);
     mem_free(s);
 }
 
@@ -283,7 +287,9 @@ static void on_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret)
     (void)suggested;
     char *p = s->loop->buffer;
     size_t n = sizeof(s->loop->buffer);
-    if (s->ev->room(s->arg, &p, &n))
+    if (s->secure)
+        n -= TLS_OVERHEAD_MAX;
+    else if (s->ev->room(s->arg, &p, &n))
         n = MIN(n, (size_t)INT32_MAX);
     *ret = uv_buf_init(p, (unsigned)n);
 }
@@ -291,8 +297,12 @@ static void on_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret)
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 {
     struct sock *s = h->data;
-    if (n > 0)
+    if (n > 0 && s->secure)
+        secure_input(s->secure, buf->base, (size_t)n);
+    else if (n > 0)
         s->ev->input(s->arg, buf->base, (size_t)n);
+    else if (n < 0 && s->secure)
+        secure_eof(s->secure, n != UV_EOF);
     else if (n < 0)
         s->ev->end(s->arg, n != UV_EOF);
 }
@@ -305,11 +315,14 @@ static void on_timer(uv_timer_t *t)
     if (!s->deadline)
         return;
     if (s->deadline > now) {
-        sock_deadline(s, s->deadline - now);
+        raw_deadline(s, s->deadline - now);
         return;
     }
     s->deadline = 0;
-    s->ev->timeout(s->arg);
+    if (s->secure)
+        secure_timeout(s->secure);
+    else
+        s->ev->timeout(s->arg);
 }
 
 struct sock *sock_open(struct loop *l, int fd, const struct sock_events *ev, void *arg)
@@ -333,6 +346,22 @@ struct sock *sock_open(struct loop *l, int fd, const struct sock_events *ev, voi
     return s;
 }
 
+void sock_begin_tls(struct sock *s, const struct sock_tls *how)
+{
+    if (!s->closing)
+        s->secure = secure_new(s, how, s->ev, s->arg);
+}
+
+bool sock_is_tls(const struct sock *s)
+{
+    return s->secure != NULL;
+}
+
+struct str sock_cert_name(const struct sock *s)
+{
+    return s->secure ? secure_name(s->secure) : (struct str){ 0 };
+}
+
 void sock_read(struct sock *s, bool on)
 {
     if (s->reading == on || s->closing)
@@ -348,12 +377,16 @@ static void on_written(uv_write_t *w, int status)
 {
     struct sock *s = w->data;
     s->pending = false;
-    if (!s->closing)
+    if (s->secure)
+        secure_written(s->secure, status == 0);
+    else if (!s->closing)
         s->ev->sent(s->arg, status == 0);
 }
 
 enum sock_write sock_write(struct sock *s, const struct str *parts, uint32_t n)
 {
+    if (s->secure && !s->closing)
+        return secure_write(s->secure, parts, n);
     CHECK(n > 0 && n <= SOCK_PARTS_MAX && !s->pending && !s->closing);
     uv_buf_t bufs[SOCK_PARTS_MAX];
     size_t all = 0;
@@ -381,6 +414,8 @@ enum sock_write sock_write(struct sock *s, const struct str *parts, uint32_t n)
 
 bool sock_write_now(struct sock *s, struct str data)
 {
+    if (s->secure && !s->closing)
+        return secure_write_now(s->secure, data);
     CHECK(!s->pending && !s->closing);
     uv_buf_t b = uv_buf_init((char *)(uintptr_t)data.p, (unsigned)data.n);
     int rc = uv_try_write((uv_stream_t *)&s->tcp, &b, 1);
@@ -389,7 +424,7 @@ bool sock_write_now(struct sock *s, struct str data)
 
 size_t sock_unsent(const struct sock *s)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) + (s->secure ? secure_unsent(s->secure) : 0);
 }
 
 static int fd_of(const struct sock *s)
@@ -407,6 +442,14 @@ bool sock_broken(struct sock *s)
 
 void sock_deadline(struct sock *s, int64_t ms)
 {
+    if (s->secure)
+        secure_deadline(s->secure, ms);
+    else
+        raw_deadline(s, ms);
+}
+
+void raw_deadline(struct sock *s, int64_t ms)
+{
     if (s->closing)
         return;
     int64_t at = loop_ms(s->loop) + ms;
@@ -419,14 +462,51 @@ void sock_deadline(struct sock *s, int64_t ms)
 
 void sock_shutdown(struct sock *s)
 {
-    CHECK(!s->pending);
+    if (s->secure)
+        secure_end(s->secure);
+    else
+        CHECK(!s->pending);
+    raw_shutdown(s);
+}
+
+void raw_shutdown(struct sock *s)
+{
     (void)shutdown(fd_of(s), SHUT_WR);             /* fails when the peer was faster */
 }
 
 void sock_close(struct sock *s)
 {
     CHECK(!s->closing);
+    if (s->secure)
+        secure_end(s->secure);
     s->closing = true;
     uv_close((uv_handle_t *)&s->tcp, on_sock_closed);
     uv_close((uv_handle_t *)&s->timer, on_sock_closed);
+}
+
+/* ---- for secure.c ---- */
+
+ptrdiff_t raw_try(struct sock *s, struct str data)
+{
+    uv_buf_t b = uv_buf_init((char *)(uintptr_t)data.p, (unsigned)data.n);
+    int rc = data.n ? uv_try_write((uv_stream_t *)&s->tcp, &b, 1) : 0;
+    return rc == UV_EAGAIN ? 0 : rc < 0 ? -1 : rc;
+}
+
+bool raw_begin(struct sock *s, struct str data)
+{
+    CHECK(!s->pending && !s->closing && data.n && data.n <= UINT32_MAX);
+    uv_buf_t b = uv_buf_init((char *)(uintptr_t)data.p, (unsigned)data.n);
+    s->pending = uv_write(&s->write, (uv_stream_t *)&s->tcp, &b, 1, on_written) == 0;
+    return s->pending;
+}
+
+bool raw_closing(const struct sock *s)
+{
+    return s->closing;
+}
+
+char *raw_buffer(struct sock *s)
+{
+    return s->loop->plain;
 }

@@ -11,6 +11,7 @@
 
 struct loop;
 struct sock;
+struct tls_server;
 
 /* Part of a larger object. It is on one queue at a time. */
 struct loop_job {
@@ -46,6 +47,9 @@ struct sock_events {
     void (*sent)(void *arg, bool ok);              /* what sock_write() left pending is gone */
     void (*timeout)(void *arg);                    /* of sock_deadline() */
     void (*closed)(void *arg);
+    /* May be NULL. TLS failed, in which way and by whose fault; `detail` may be NULL. `end` follows,
+     * but for 500: that is the server's own trouble. */
+    void (*refused)(void *arg, int status, const char *why, const char *detail);
 };
 
 enum { SOCK_PARTS_MAX = 4 };
@@ -53,6 +57,15 @@ enum sock_write { SOCK_SENT, SOCK_PENDING, SOCK_BROKEN };
 
 /* Takes over `fd`. Never NULL: if the system refuses, `closed` is the only event. */
 struct sock *sock_open(struct loop *l, int fd, const struct sock_events *ev, void *arg);
+/* The sock speaks TLS, for its holder as if it did not. At once after sock_open(). */
+struct sock_tls {
+    struct tls_server *server;
+    bool http2;                                    /* may the client choose it (ALPN)? */
+    uint32_t handshake_ms, linger_ms;
+};
+void sock_begin_tls(struct sock *s, const struct sock_tls *how);
+bool sock_is_tls(const struct sock *s);
+struct str sock_cert_name(const struct sock *s);   /* of a verified client certificate; else empty */
 void sock_read(struct sock *s, bool on);
 /* Gathers the parts; on SOCK_PENDING they must stay until `sent`, and no other write may be begun. */
 enum sock_write sock_write(struct sock *s, const struct str *parts, uint32_t n);

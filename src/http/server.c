@@ -19,6 +19,7 @@
 #include "http/access.h"
 #include "http/call.h"
 #include "http/conn.h"
+#include "http/tls.h"
 
 enum { LOOPS_DEFAULT = 2, POOL_MIN = 2 };
 
@@ -33,6 +34,7 @@ static void set_defaults(struct http_config *cfg)
     DEFAULT(cfg->loops, LOOPS_DEFAULT);
     DEFAULT(cfg->pool, threads);
     DEFAULT(cfg->clock, &clock_system);
+    DEFAULT(cfg->handshake_ms, HTTP_HANDSHAKE_MS);
     DEFAULT(cfg->header_ms, HTTP_HEADER_MS);
     DEFAULT(cfg->body_ms, HTTP_BODY_MS);
     DEFAULT(cfg->body_window_ms, HTTP_BODY_WINDOW_MS);
@@ -88,6 +90,32 @@ enum err http_listen(struct http_server *s, struct str name, struct str addr, ui
     ln->ntables = ntables;
     *ret_port = ln->bound.port;
     return OK;
+}
+
+enum err http_listener_tls(struct http_server *s, struct str name, struct tls_server *tls, struct fault *f)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < s->nlisteners; i++) {
+        struct listener *ln = &s->listeners[i];
+        if (!str_eq(ln->name, name))
+            continue;
+        found = true;
+        struct tls_server *fresh = tls ? tls_server_ref(tls) : NULL;
+        CHECK(pthread_mutex_lock(&s->lock) == 0);
+        struct tls_server *old = ln->tls;
+        ln->tls = fresh;
+        CHECK(pthread_mutex_unlock(&s->lock) == 0);
+        tls_server_unref(old);
+    }
+    return found ? OK : fault_set(f, E_NOTFOUND, 0, "there is no listener \"" STR_FMT "\"", STR_ARG(name));
+}
+
+struct tls_server *server_tls(struct listener *ln)
+{
+    CHECK(pthread_mutex_lock(&ln->server->lock) == 0);
+    struct tls_server *t = ln->tls ? tls_server_ref(ln->tls) : NULL;
+    CHECK(pthread_mutex_unlock(&ln->server->lock) == 0);
+    return t;
 }
 
 /* ---- connections ---- */
@@ -283,9 +311,11 @@ void server_unref(struct http_server *s)
     access_unref(s->access);
     for (uint32_t i = 0; i < s->cfg.loops; i++)
         loop_free(s->loops[i].loop);
-    for (uint32_t i = 0; i < s->nlisteners; i++)
+    for (uint32_t i = 0; i < s->nlisteners; i++) {
+        tls_server_unref(s->listeners[i].tls);
         if (s->listeners[i].fd >= 0)
             close(s->listeners[i].fd);
+    }
     CHECK(pthread_mutex_destroy(&s->lock) == 0);
     CHECK(pthread_mutex_destroy(&s->access_lock) == 0);
     CHECK(pthread_cond_destroy(&s->empty) == 0);

@@ -27,6 +27,7 @@ struct listener {
     struct http_table tables[HTTP_TABLES_MAX];
     uint32_t ntables;
     atomic_uint conns;
+    struct tls_server *tls;                        /* NULL: plain; under http_server.lock */
 };
 
 /* An I/O loop and what only its thread touches. */
@@ -57,13 +58,14 @@ struct http_server {
     atomic_size_t inflight;
     atomic_ullong accepted, requests, refused;
 
-    pthread_mutex_t lock;                          /* for waiting on `conns` falling to 0 */
+    pthread_mutex_t lock;                          /* for waiting on `conns` falling to 0; of listener.tls */
     pthread_cond_t empty;
 };
 
 struct http_server *server_ref(struct http_server *s);
 void server_unref(struct http_server *s);
 void server_conn_gone(struct listener *ln);        /* one connection fewer */
+struct tls_server *server_tls(struct listener *ln);        /* a reference, or NULL */
 /* Counts it and tells the owner. */
 void server_refused(struct http_server *s, struct str listener, struct str peer, int status, const char *why);
 struct access *server_access(struct http_server *s);      /* a reference, or NULL */

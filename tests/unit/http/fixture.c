@@ -29,6 +29,8 @@ static void unlock(void)
 static void on_hello(struct http_req *r)
 {
     http_reply_header(r, S("X-Peer"), r->peer);
+    if (r->tls)
+        http_reply_header(r, S("X-Cert"), r->cert_name);
     http_reply(r, 200, S("text/plain"), S("hello"));
 }
 
