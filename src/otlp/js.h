@@ -43,6 +43,8 @@ struct str js_str(struct js *d);
 struct str js_id(struct js *d);
 int64_t js_enum(struct js *d, struct str prefix, const struct str *names, uint32_t n);   /* a number or a name */
 
+/* Standard or URL-safe, padded or not. */
+bool js_base64(struct str s, struct arena *mem, struct str *ret);
 struct value js_bytes(struct js *d);
 
 /* json_common.c */

@@ -242,26 +242,30 @@ static int base64_digit(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Standard or URL-safe, padded or not. */
-struct value js_bytes(struct js *d)
+bool js_base64(struct str s, struct arena *mem, struct str *ret)
 {
-    struct str s = js_str(d);
     while (s.n && s.p[s.n - 1] == '=')
         s.n--;
-    char *out = arena_alloc(d->b->mem, s.n / 4 * 3 + 3, 1);
+    char *out = arena_alloc(mem, s.n / 4 * 3 + 3, 1);
     size_t n = 0;
     uint32_t bits = 0;
     for (size_t i = 0; i < s.n; i++) {
         int digit = base64_digit(s.p[i]);
-        if (digit < 0) {
-            js_wrong(d, "base64");
-            return (struct value){ 0 };
-        }
+        if (digit < 0)
+            return false;
         bits = bits << 6 | (uint32_t)digit;
         if (i % 4 != 0)
             out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
     }
-    if (s.n % 4 == 1)
-        js_wrong(d, "base64");
-    return (struct value){ .type = V_BYTES, .s = { out, n } };
+    *ret = (struct str){ out, n };
+    return s.n % 4 != 1;
+}
+
+struct value js_bytes(struct js *d)
+{
+    struct value v = { .type = V_BYTES };
+    if (js_base64(js_str(d), d->b->mem, &v.s))
+        return v;
+    js_wrong(d, "base64");
+    return (struct value){ 0 };
 }

@@ -12,6 +12,7 @@ enum {
     OTLP_VALUE_DEPTH_MAX = 12,    /* arrays and maps in each other; as JSON that is 60 levels, below JSON_DEPTH_MAX */
     OTLP_ID_MAX = 32,             /* bytes of a trace or span id (16 and 8 by the specification) */
     OTLP_TEXT_MAX = 32 << 20,     /* bytes of one array, map or list of span events, written as JSON */
+    OTLP_REDACTED_MAX = 128 << 20, /* bytes of a body after redaction: hashes are longer than what they stand for */
     OTLP_MEMORY_MAX = 256 << 20,  /* bytes that the rows of one request may take: four times the largest body */
 };
 

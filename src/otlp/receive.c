@@ -1,8 +1,8 @@
 /* otlp/receive.c -- the OTLP/HTTP endpoints, and what gRPC's share with them.
  *
- *     request -> form (content type) -> signal (path, else content) -> decode -> sink
- *                  415                    400                          400 413     |
- *     reply  <- 200, partial success <- ---------------- done, writer's thread ----+
+ *     request -> form (content type) -> signal (path, else content) -> redact -> decode -> sink
+ *                  415                    400                          400 413             |
+ *     reply  <- 200, partial success <- ------------------------ done, writer's thread ----+
  *
  * The batch lives in an arena of its own, since a request's arena is too small for
  * the largest bodies; it is given back before the reply, which ends the request.
@@ -16,6 +16,7 @@
 #include "http/grpc.h"
 #include "otlp/limits.h"
 #include "otlp/receive_int.h"
+#include "otlp/redact.h"
 #include "otlp/sniff.h"
 
 enum { PATH_SHOWN = 200 };                         /* bytes of a path in a line of the log */
@@ -27,6 +28,7 @@ struct job {
     enum otlp_form form;
     enum otlp_signal signal;
     struct arena mem;
+    struct buf redacted;         /* the body, where the rules of privacy/ change it */
     struct batch batch;
     struct write_req write;
 };
@@ -70,6 +72,7 @@ static void refuse_and_tell(struct http_req *r, enum otlp_form form, int status,
 static void job_end(struct job *j)
 {
     batch_done(&j->batch);
+    buf_done(&j->redacted);
     arena_done(&j->mem);
 }
 
@@ -146,6 +149,16 @@ static int64_t oldest_ns(uint32_t epoch, int64_t recv_ns)
     return oldest;
 }
 
+/* What the frame and the rows are made of: nothing else of the request is ever written. */
+static enum err redact_body(struct job *j, enum frame_kind kind, struct str *ret, struct fault *f)
+{
+    struct privacy *rules = j->rx->privacy ? privacy_slot_get(j->rx->privacy) : NULL;
+    buf_init(&j->redacted, OTLP_REDACTED_MAX);
+    enum err e = otlp_redact(rules, kind, j->req->body, &j->redacted, ret, f);
+    privacy_unref(rules);
+    return e;
+}
+
 void otlp_receive(struct http_req *r, enum otlp_form form, enum otlp_signal signal)
 {
     struct job *j = arena_new(r->mem, struct job, 1);
@@ -158,8 +171,12 @@ void otlp_receive(struct http_req *r, enum otlp_form form, enum otlp_signal sign
 
     enum frame_kind kind = form == OTLP_JSON ? otlp_signals[signal].json : otlp_signals[signal].protobuf;
     uint32_t epoch = epoch_of(j->rx);
-    enum err e = otlp_decode(kind, r->body, r->recv_ns, oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &f);
+    struct str body;
+    enum err e = redact_body(j, kind, &body, &f);
+    if (!e)
+        e = otlp_decode(kind, body, r->recv_ns, oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &f);
     if (e) {
+        buf_done(&j->redacted);
         arena_done(&j->mem);
         struct str why = arena_str(r->mem, str_c(f.msg));
         if (e == E_LIMIT)
@@ -173,7 +190,7 @@ void otlp_receive(struct http_req *r, enum otlp_form form, enum otlp_signal sign
         return;
     }
     j->write = (struct write_req){
-        .kind = kind, .epoch = epoch, .body = r->body, .recv_ns = r->recv_ns, .batch = &j->batch, .done = on_written, .arg = j,
+        .kind = kind, .epoch = epoch, .body = body, .recv_ns = r->recv_ns, .batch = &j->batch, .done = on_written, .arg = j,
     };
     j->rx->sink->write(j->rx->sink, &j->write);
 }

@@ -188,7 +188,7 @@ UNUSED static bool json_to_protobuf(struct str in, const struct message *m, stru
 
 /* ---- protobuf -> JSON ----------------------------------------------------------------- */
 
-struct field {
+struct pb_field {
     unsigned number;
     uint64_t n;
     struct str s;
@@ -207,13 +207,13 @@ static uint64_t read_varint(struct str *in)
     return v;
 }
 
-static bool read_field(struct str *in, struct field *ret)
+static bool read_field(struct str *in, struct pb_field *ret)
 {
     if (!in->n)
         return false;
     uint64_t tag = read_varint(in);
     size_t width = (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : 0;
-    *ret = (struct field){ .number = (unsigned)(tag >> 3) };
+    *ret = (struct pb_field){ .number = (unsigned)(tag >> 3) };
     if ((tag & 7) == 0) {
         ret->n = read_varint(in);
         return true;
@@ -230,7 +230,7 @@ static bool read_field(struct str *in, struct field *ret)
 
 static void to_json(struct str in, const struct message *m, struct jw *w);
 
-static void put_json(const struct fdef *f, const struct field *v, struct jw *w)
+static void put_json(const struct fdef *f, const struct pb_field *v, struct jw *w)
 {
     char text[64];
     double d;
@@ -274,7 +274,7 @@ static void to_json(struct str in, const struct message *m, struct jw *w)
     jw_obj(w);
     for (const struct fdef *f = m->fields; f->name; f++) {
         struct str rest = in;
-        struct field v;
+        struct pb_field v;
         bool any_seen = false;
         while (read_field(&rest, &v)) {
             if (v.number != f->number)
