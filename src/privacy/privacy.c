@@ -11,17 +11,20 @@
 
 #include "base/secret.h"
 
-/* Labels that say what a series is, not whose: without them a figure is another figure. */
-static const struct str reserved[] = { S("__name__"), S("le"), S("quantile") };
+/* What says which figure it is, not whose: never dropped, hashed or cut as a whole. */
+static const struct {
+    enum place place;
+    struct str name;
+} reserved[] = {
+    { PLACE_LABEL, S("__name__") }, { PLACE_LABEL, S("le") }, { PLACE_LABEL, S("quantile") }, { PLACE_FIELD, S("metric_name") },
+};
 
 /* ---- rules of a name --------------------------------------------------------------- */
 
 static bool is_reserved(enum place place, struct str name)
 {
-    if (place != PLACE_LABEL)
-        return false;
     for (size_t i = 0; i < LEN(reserved); i++)
-        if (str_eq(name, reserved[i]))
+        if (reserved[i].place == place && str_eq(name, reserved[i].name))
             return true;
     return false;
 }
@@ -37,7 +40,7 @@ uint64_t privacy_rules(const struct privacy *p, enum place place, struct str nam
 {
     CHECK(place < PLACE_COUNT);
     if (!p || is_reserved(place, name))
-        return 0;
+        return p ? p->unnamed & p->matches & p->at[place] : 0;
     char buf[NAME_BYTES_MAX];
     struct str form = name_form(name, false, buf);
     uint64_t rules = p->unnamed;
@@ -80,6 +83,16 @@ static const struct rule *next_rule(const struct privacy *p, uint64_t *rules)
 static bool spares(const struct rule *r, struct str value)
 {
     return r->unless && regex_match(r->unless, value);
+}
+
+bool privacy_replaces(const struct privacy *p, uint64_t rules)
+{
+    return p && (rules & (p->hashes | p->cuts)) != 0;
+}
+
+struct str privacy_name(const struct privacy *p, enum place place, struct str name, struct arena *mem)
+{
+    return p ? privacy_keep(p, p->unnamed & p->matches & p->at[place], name, true, mem) : name;
 }
 
 struct str privacy_keep(const struct privacy *p, uint64_t rules, struct str value, bool is_text, struct arena *mem)

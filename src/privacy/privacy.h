@@ -43,6 +43,10 @@ bool privacy_touches(const struct privacy *p, enum place place, struct str name)
  * rules concern it, a bit each (those of a list and of its member are or-ed), and what they do. */
 uint64_t privacy_rules(const struct privacy *p, enum place place, struct str name);
 bool privacy_drops(const struct privacy *p, uint64_t rules);
+/* Are values replaced as a whole, whatever they are? */
+bool privacy_replaces(const struct privacy *p, uint64_t rules);
+/* What is to be kept of a name: a map can be keyed by addresses. Only patterns for every name look into it. */
+struct str privacy_name(const struct privacy *p, enum place place, struct str name, struct arena *mem);
 /* What is to be kept of a value that is not dropped. Patterns look into texts only. */
 struct str privacy_keep(const struct privacy *p, uint64_t rules, struct str value, bool is_text, struct arena *mem);
 
