@@ -3,6 +3,8 @@ import json
 import os
 import re
 
+import h2
+
 FIXTURES = os.path.join(os.path.dirname(__file__), '..', 'fixtures')
 
 
@@ -11,7 +13,25 @@ class Request:
         self.folder, self.number, self.name = folder, number, name
         self.path, self.headers, self.body = path, headers, body
 
+    @property
+    def signal(self):
+        return self.name.split('-', 1)[1].split('.')[0]
+
     def send(self, server):
+        """The way it came."""
+        if 'grpc' in self.headers:
+            self.send_grpc(server)
+        else:
+            self.send_http(server)
+
+    def send_grpc(self, server, port='otlp-grpc'):
+        if port + ' h2' not in server.conns:
+            server.conns[port + ' h2'] = h2.Connection(server.ports[port])
+        encoding, path = self.headers.get('grpc'), h2.export_path(self.signal)
+        answer = h2.grpc_call(server.conns[port + ' h2'], path, self.body, encoding)
+        assert answer.status == 0, '%s/%s: %s %s' % (self.folder, self.name, answer.status, answer.message)
+
+    def send_http(self, server):
         status, _, answer = server.post(self.path, self.body, self.headers['content-type'],
                                         self.headers.get('content-encoding'))
         assert status == 200, '%s/%s: %d %s' % (self.folder, self.name, status, answer[:300])
@@ -21,7 +41,7 @@ class Request:
 
 
 def load(folder):
-    """The OTLP/HTTP requests of one recording, in the order of their arrival."""
+    """The OTLP requests of one recording, in the order of their arrival."""
     where, found = os.path.join(FIXTURES, folder), []
     for name in sorted(os.listdir(where)):
         m = re.match(r'(\d+)-(.+)\.headers\.txt$', name)
@@ -29,9 +49,11 @@ def load(folder):
             continue
         lines = open(os.path.join(where, name)).read().splitlines()
         method, path, version = lines[0].split()
-        if method != 'POST' or version != 'HTTP/1.1':
+        if method != 'POST':
             continue
         headers = dict((k.lower(), v) for k, v in (l.split(': ', 1) for l in lines[1:] if ': ' in l and l[0] != '#'))
+        if version == 'HTTP/2':
+            headers['grpc'] = 'gzip' if folder.endswith('-gzip') else None
         stem = name[:-len('.headers.txt')]
         bodies = [f for f in os.listdir(where) if f.startswith(stem + '.') and f != name]
         assert len(bodies) == 1, (folder, stem, bodies)

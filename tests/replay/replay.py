@@ -2,8 +2,9 @@
 """Replays every recording of the real client through the real binary and compares
 what the query APIs say with what the recording must add up to (truth.json).
 
-Five ways, each of which must give the same figures:
+Six ways, each of which must give the same figures:
   plain      every request once, in order
+  grpc       the same, what is protobuf by gRPC, whichever way it came
   twice      every request sent twice
   shuffled   every request twice, in random order (the seed is printed)
   killed     the same, with kill -9 and restart after every request
@@ -18,6 +19,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import h2                                          # noqa: E402
 import recordings                                  # noqa: E402
 from ccmon import Ccmon, by, one                   # noqa: E402
 
@@ -26,7 +28,7 @@ EVENTS = '{service_name="claude-code"}'
 SPANS = '{service_name="claude-code", ccmon_signal="spans"}'
 TOKENS = {'input': 'input_tokens', 'output': 'output_tokens',
           'cacheRead': 'cache_read_tokens', 'cacheCreation': 'cache_creation_tokens'}
-MODES = ('plain', 'twice', 'shuffled', 'killed', 'restarted')
+MODES = ('plain', 'grpc', 'twice', 'shuffled', 'killed', 'restarted')
 # How the same total is asked for: exact increase, anchored, the total itself.
 WAYS = {'increase': 'increase(%s[1d])', 'anchored': 'increase(%s[1d] anchored)', 'last': 'last_over_time(%s[1d])'}
 
@@ -78,6 +80,14 @@ def differences(got, want):
 def plain(server, requests, rng):
     for r in requests:
         r.send(server)
+
+
+def grpc(server, requests, rng):
+    for r in requests:
+        if r.name.endswith('.pb') and r.signal in h2.SERVICES:
+            r.send_grpc(server)
+        else:
+            r.send(server)
 
 
 def twice(server, requests, rng):

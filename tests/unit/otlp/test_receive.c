@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "../../../src/otlp/receive.c"
+#include "../../../src/otlp/grpc.c"
 
 /* ---- a server ------------------------------------------------------------------------- */
 
@@ -48,6 +49,19 @@ void http_reply_error(struct http_req *r, int status, const char *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     http_reply(r, status, S("text/plain"), (struct str){ text, (size_t)n });
+}
+
+/* gRPC's answers as a text: the status, RetryInfo, the message. */
+void grpc_reply(struct http_req *r, struct str message)
+{
+    http_reply(r, 200, S("grpc"), message);
+}
+
+void grpc_fail(struct http_req *r, enum grpc_code code, struct str why, uint32_t retry_s)
+{
+    char text[600];
+    int n = snprintf(text, sizeof text, "%d %u " STR_FMT, (int)code, retry_s, STR_ARG(why));
+    http_reply(r, 200, S("grpc"), (struct str){ text, (size_t)n });
 }
 
 /* ---- a sink, a log ----------------------------------------------------------------------- */
@@ -98,7 +112,7 @@ static void start(void)
 
 static const struct http_route *route(const char *path, uint32_t method)
 {
-    const struct http_route *tables[] = { routes_otlp, routes_otlp_any };
+    const struct http_route *tables[] = { routes_otlp, routes_otlp_any, routes_otlp_grpc };
     for (size_t t = 0; t < LEN(tables); t++)
         for (const struct http_route *r = tables[t]; r->path; r++)
             if (str_eq(str_c(r->path), str_c(path)) && r->methods & method)
@@ -107,14 +121,19 @@ static const struct http_route *route(const char *path, uint32_t method)
     return NULL;
 }
 
-static void send(struct arena *mem, uint32_t method, const char *path, const char *type, struct str body)
+static void send_to(struct arena *mem, struct str listener, uint32_t method, const char *path, const char *type, struct str body)
 {
     struct http_header *h = arena_new(mem, struct http_header, 1);
     struct http_req *r = arena_new(mem, struct http_req, 1);
     *h = (struct http_header){ S("content-type"), str_c(type) };
     *r = (struct http_req){ .method = (enum http_method)method, .raw_path = str_c(path), .path = str_c(path), .headers = h,
-                            .nheaders = type[0] != 0, .body = body, .mem = mem, .arg = &receiver, .recv_ns = RECV };
+                            .nheaders = type[0] != 0, .body = body, .mem = mem, .arg = &receiver, .recv_ns = RECV, .listener = listener };
     route(path, method)->handle(r);
+}
+
+static void send(struct arena *mem, uint32_t method, const char *path, const char *type, struct str body)
+{
+    send_to(mem, S(""), method, path, type, body);
 }
 
 /* ---- what is answered ----------------------------------------------------------------------- */
@@ -195,6 +214,67 @@ static void answers(void **state)
             str_eq(str_c(reply.retry_after), S("1")) != (rows[i].status == 503))
             fail_msg("%s: %d %s '%s', %u writes, hints '%s'", rows[i].what, reply.status, reply.type, got, store.writes, hints);
     }
+    arena_done(&mem);
+}
+
+/* What handlers get of gRPC is one message, and they answer with a status. */
+static void grpc(void **state)
+{
+    (void)state;
+#define LOGS  EXPORT("logs.v1", "LogsService")
+#define CHECK_HEALTH "/grpc.health.v1.Health/Check"
+    static const struct {
+        const char *path;
+        struct str body;
+        enum err sink;
+        struct str answer;
+        unsigned writes;
+    } cases[] = {
+        { LOGS, S(LOG_PB), OK, S(""), 1 },
+        { LOGS, S(""), OK, S(""), 0 },
+        { EXPORT("trace.v1", "TraceService"), S("\x0a\x04\x12\x02\x12\x00"), OK, S(""), 1 },
+        { EXPORT("metrics.v1", "MetricsService"), S("\x0a\x0b\x12\x09\x12\x07\x0a\x01m\x2a\x02\x0a\x00"), OK,
+          S("\x0a\x20\x08\x01\x12\x1c" "1 data point without a value"), 0 },
+        { LOGS, S("\x08"), OK, S("3 0 malformed protobuf at byte 1 of 1"), 0 },
+        { LOGS, S(LOG_PB), E_UNAVAILABLE, S("14 1 the disk is full"), 1 },
+        { LOGS, S(LOG_PB), E_LIMIT, S("8 0 the disk is full"), 1 },
+        { CHECK_HEALTH, S(""), OK, S("\x08\x01"), 0 },
+        { CHECK_HEALTH, S("\x0a\x2e" "opentelemetry.proto.collector.logs.v1.LogsService"), OK, S("3 0 not a HealthCheckRequest"), 0 },
+        { CHECK_HEALTH, S("\x0a\x31" "opentelemetry.proto.collector.logs.v1.LogsService"), OK, S("\x08\x01"), 0 },
+        { CHECK_HEALTH, S("\x0a\x01x"), OK, S("5 0 no such service"), 0 },
+    };
+    struct arena mem;
+    arena_init(&mem, TEST_ARENA);
+    for (size_t i = 0; i < LEN(cases); i++) {
+        start();
+        store.answer = cases[i].sink;
+        send(&mem, HTTP_POST, cases[i].path, "application/grpc", cases[i].body);
+        if (reply.replies != 1 || !str_eq(str_c(reply.type), S("grpc")) || !str_eq((struct str){ reply.body, reply.nbody }, cases[i].answer) ||
+            store.writes != cases[i].writes)
+            fail_msg("row %zu: %s '%s', %u writes", i, reply.type, reply.body, store.writes);
+        assert_int_equal(!reply.retry_after[0], cases[i].sink != E_UNAVAILABLE);
+    }
+    arena_done(&mem);
+}
+
+/* OTLP over HTTP on gRPC's port is taken, and told once. */
+static void other_port(void **state)
+{
+    (void)state;
+    struct arena mem;
+    arena_init(&mem, TEST_ARENA);
+    start();
+    receiver.grpc_listener = S("");                /* requests here have no listener's name */
+    send(&mem, HTTP_POST, "**/v1/logs", JSON, S(LOG));
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(hints, "");
+    receiver.grpc_listener = S("otlp-grpc");
+    send_to(&mem, S("otlp-grpc"), HTTP_POST, "**/v1/logs", JSON, S(LOG));
+    assert_int_equal(reply.status, 200);
+    assert_true(str_starts(str_c(hints), S("otlp-port: OTLP over HTTP comes to the port for gRPC")));
+    hints[0] = 0;
+    send_to(&mem, S("otlp-grpc"), HTTP_POST, "**/v1/traces", JSON, S(SPAN));
+    assert_string_equal(hints, "");
     arena_done(&mem);
 }
 
@@ -287,6 +367,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
+        cmocka_unit_test(grpc),
+        cmocka_unit_test(other_port),
         cmocka_unit_test(waits),
         cmocka_unit_test(other_methods),
         cmocka_unit_test(refusals_of_the_server),

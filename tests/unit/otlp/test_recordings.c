@@ -212,7 +212,7 @@ static void sum_folder(const char *folder, struct sums *s, struct arena *mem)
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));) {
         struct str name = str_c(e->d_name);
-        if (name.n < 4 || name.p[0] == '.' || str_ends(name, S(".txt")))
+        if (name.n < 4 || name.p[0] == '.' || str_ends(name, S(".txt")) || str_ends(name, S(".bin")))
             continue;
         assert_true(n < FILES_MAX && name.n < sizeof files[0]);
         memcpy(files[n++], name.p, name.n + 1);
