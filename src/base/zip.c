@@ -266,6 +266,13 @@ enum err zip_unzstd(struct str in, size_t max, struct buf *ret, struct fault *f)
     return OK;
 }
 
+size_t zip_zstd_claim(struct str in)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(in.p, in.n);
+    bool says = size != ZSTD_CONTENTSIZE_UNKNOWN && size != ZSTD_CONTENTSIZE_ERROR && size <= SIZE_MAX;
+    return says ? (size_t)size : 0;
+}
+
 enum err zip_unzstd_exact(struct str in, void *out, size_t n, struct fault *f)
 {
     size_t got = ZSTD_decompressDCtx(unzstd_context(), out, n, in.p, in.n);

@@ -17,6 +17,7 @@ MUST enum err zip_inflate(struct str in, size_t max, struct buf *ret, struct fau
 MUST enum err zip_gzip(struct str in, int level, struct buf *ret);
 MUST enum err zip_zstd(struct str in, int level, struct buf *ret);
 MUST enum err zip_unzstd(struct str in, size_t max, struct buf *ret, struct fault *f);
+size_t zip_zstd_claim(struct str in);              /* what the first frame says it holds; 0: it does not say */
 /* Into exactly `n` bytes: E_CORRUPT if the frame does not hold just that many. */
 MUST enum err zip_unzstd_exact(struct str in, void *out, size_t n, struct fault *f);
 /* Snappy's block format, as remote write and Loki's push have it. */

@@ -43,7 +43,7 @@ void call_free(struct call *c)
         stream_gone(TAKE(c->stream));
     atomic_fetch_sub(&s->inflight, c->charged);
     atomic_fetch_sub(&s->running, 1);
-    access_unref(c->access);
+    call_proven(c);
     buf_done(&c->body);
     buf_done(&c->out);
     arena_done(&c->mem);
@@ -172,8 +172,9 @@ static bool admit_body(struct call *c)
     if (c->route->flags & ROUTE_SNAPPY && str_eq_nocase(says, S("snappy")))
         coding = BODY_PLAIN;
     if (coding == BODY_UNKNOWN) {
-        http_reply_header(&c->req, S("accept-encoding"), S("gzip"));
-        call_refuse(c, 415, "this Content-Encoding is not understood; gzip and identity are");
+        bool snappy = c->route->flags & ROUTE_SNAPPY;
+        http_reply_header(&c->req, S("accept-encoding"), snappy ? S("snappy, " BODY_CODINGS) : S(BODY_CODINGS));
+        call_refuse(c, 415, "this Content-Encoding is not understood; %s" BODY_CODINGS " and identity are", snappy ? "snappy, " : "");
         return false;
     }
     /* A GET may name a coding without having a body; elsewhere no bytes are not gzip. */

@@ -28,7 +28,7 @@ struct prove {
     void (*run)(struct prove *p);
 };
 
-enum body_coding { BODY_PLAIN, BODY_GZIP, BODY_UNKNOWN };
+enum body_coding { BODY_PLAIN, BODY_GZIP, BODY_DEFLATE, BODY_ZSTD, BODY_UNKNOWN };
 
 struct call {
     struct http_req req;                           /* first: handlers hold a pointer to it */
@@ -87,6 +87,7 @@ void call_pooled(struct pool_item *i);             /* what the pool runs */
 
 /* call_access.c: who asks. */
 MUST bool call_may(struct call *c);                /* after the route is known; false: refused, and `ready` */
+void call_proven(struct call *c);                  /* no longer c->access, if it was there */
 void call_prove(struct call *c);                   /* in the place of running it, when c->access is there */
 
 /* An error of the server's own making: tells the owner, replies. */
@@ -105,6 +106,7 @@ bool reply_has(const struct call *c, struct str name);     /* was this header gi
 
 /* body.c: what the codings of a body are, and undoing them. */
 enum body_coding body_coding(struct str content_encoding);
+#define BODY_CODINGS "gzip, deflate, zstd"          /* what is understood, for Accept-Encoding */
 struct str body_view(const struct call *c);
 bool body_is_quick(const struct call *c);          /* says that it is little enough for an I/O loop */
 enum body_result { BODY_DONE, BODY_REFUSED, BODY_LARGER };
