@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/hist_text.h"
 #include "../support/memsource.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "promql/promql.h"
+#include "query/hist.h"
 
 enum { LINE_VALUES_MAX = 2000, SERIES_MAX = 200, FILE_MAX = 1 << 20 };
 
@@ -19,6 +21,7 @@ struct expect {
     struct labels labels;
     bool has_labels;
     double v[LINE_VALUES_MAX];
+    const struct histogram *h[LINE_VALUES_MAX];    /* where not NULL, v is absent */
     uint32_t n;
     bool seen;
 };
@@ -41,6 +44,8 @@ struct script {
     struct expect *expect;
     uint32_t nexpect;
     struct str error, text;
+    struct str notes[8];
+    uint32_t nnotes;
     uint32_t passed, failed;
 };
 
@@ -114,14 +119,70 @@ static struct labels read_labels(struct script *s, struct str text)
     return l;
 }
 
-/* a, a+bxn, a-bxn, axn, _, _xn, stale. Returns how many values there are now. */
-static uint32_t read_values(struct script *s, struct str rest, double *v)
+/* The next value, histograms with the blanks in them. */
+static struct str value_word(struct str *rest)
+{
+    *rest = str_trim(*rest);
+    size_t end = 0;
+    for (bool inside = false; end < rest->n && (inside || rest->p[end] != ' '); end++) {
+        if (str_starts(str_sub(*rest, end, 2), S("{{")))
+            inside = true;
+        else if (end && str_starts(str_sub(*rest, end - 1, 2), S("}}")))
+            inside = false;
+    }
+    struct str w = str_sub(*rest, 0, end);
+    *rest = str_sub(*rest, end, rest->n);
+    return w;
+}
+
+static struct histogram *read_histogram(struct script *s, struct str *w)
+{
+    struct histogram *h = arena_new(&s->mem, struct histogram, 1);
+    size_t end = str_find(*w, S("}}"));
+    if (!str_starts(*w, S("{{")) || end == SIZE_MAX || !hist_from_text(&s->mem, str_sub(*w, 2, end - 2), h)) {
+        printf("%s:%u: no histogram: " STR_FMT "\n", s->path, s->line, STR_ARG(*w));
+        exit(1);
+    }
+    *w = str_sub(*w, end + 2, w->n);
+    return h;
+}
+
+/* {{a}}, {{a}}xn, {{a}}+{{b}}xn. Returns how many. */
+static uint32_t read_histograms(struct script *s, struct str w, const struct histogram **h, double *v, uint32_t room)
+{
+    struct histogram *first = read_histogram(s, &w), *step = NULL;
+    uint64_t times = 0;
+    uint32_t remarks = 0;
+    if (str_starts(w, S("+"))) {
+        w = str_sub(w, 1, w.n);
+        step = read_histogram(s, &w);
+    }
+    if (w.n && (w.p[0] != 'x' || !str_to_u64(str_sub(w, 1, w.n), &times) || times >= room)) {
+        printf("%s:%u: no repetition: " STR_FMT "\n", s->path, s->line, STR_ARG(w));
+        exit(1);
+    }
+    for (uint64_t i = 0; i <= times; i++) {
+        v[i] = value_absent();
+        h[i] = first;
+        first = hist_copy(&s->mem, first);
+        CHECK(!step || hist_add(&s->mem, first, step, &remarks));
+    }
+    return (uint32_t)times + 1;
+}
+
+/* a, a+bxn, a-bxn, axn, _, _xn, stale, histograms. Returns how many values there are now. */
+static uint32_t read_values(struct script *s, struct str rest, double *v, const struct histogram **h)
 {
     uint32_t n = 0;
+    memset(h, 0, sizeof *h * LINE_VALUES_MAX);
     for (;;) {
-        struct str w = word(&rest);
+        struct str w = value_word(&rest);
         if (!w.n)
             return n;
+        if (str_starts(w, S("{{"))) {
+            n += read_histograms(s, w, h + n, v + n, LINE_VALUES_MAX - n);
+            continue;
+        }
         double first = value_absent(), step = 0;
         uint64_t times = 0;
         size_t x = str_index(w, 'x');
@@ -152,33 +213,51 @@ static uint32_t read_values(struct script *s, struct str rest, double *v)
 
 /* ---- load ------------------------------------------------------------------ */
 
+static struct mem_cell histogram_cell(struct script *s, const struct histogram *h, double *ret_value)
+{
+    struct str bytes;
+    struct fault f = { 0 };
+    if (histogram_encode(&s->mem, h, &bytes, &f)) {
+        printf("%s:%u: %s\n", s->path, s->line, f.msg);
+        exit(1);
+    }
+    *ret_value = histogram_value(bytes);
+    return (struct mem_cell){ PLACE_FIELD, "histogram", { .type = V_BYTES, .s = bytes } };
+}
+
 static void load_series(struct script *s, struct str line)
 {
     static double v[LINE_VALUES_MAX];
+    static const struct histogram *h[LINE_VALUES_MAX];
     size_t end = labels_end(line);
     struct labels l = read_labels(s, str_sub(line, 0, end));
     struct str values = str_sub(line, end, line.n);
     bool stale[LINE_VALUES_MAX] = { false };
-    uint32_t n = read_values(s, values, v);
+    uint32_t n = read_values(s, values, v, h);
     struct str rest = values;
     for (uint32_t i = 0; i < n; i++) {             /* only written out, not repeated */
-        struct str w = word(&rest);
+        struct str w = value_word(&rest);
+        if (str_starts(w, S("{{")))
+            continue;
         if (str_eq(w, S("stale")))
             stale[i] = true;
         else if (str_index(w, 'x') != SIZE_MAX)
             break;
     }
-    struct mem_cell cells[32];
+    struct mem_cell cells[33];
     for (uint32_t i = 0; i < l.n; i++)
         cells[i] = (struct mem_cell){ PLACE_LABEL, arena_cstr(&s->mem, l.at[i].name), value_str(l.at[i].value) };
     for (uint32_t i = 0; i < n; i++) {
         int64_t t = s->from_ms + i * s->interval_ms;
-        if (value_is_absent(v[i]) && !stale[i])
+        if (value_is_absent(v[i]) && !stale[i] && !h[i])
             continue;
+        if (h[i])
+            cells[l.n] = histogram_cell(s, h[i], &v[i]);
         int64_t start = s->how == TEMPORALITY_DELTA ? t - s->interval_ms : s->start_ms;
         memsource_add(s->src, &(struct mem_row){
             .table = TABLE_SAMPLE, .time_ns = t * NS_PER_MS, .recv_ns = t * NS_PER_MS, .start_ns = start * NS_PER_MS,
-            .value = v[i], .temporality = s->how, .origin = s->origin, .cells = cells, .ncells = l.n,
+            .value = v[i], .temporality = s->how, .origin = s->origin, .cells = cells,
+            .ncells = l.n + (h[i] != NULL),
         });
     }
 }
@@ -214,6 +293,11 @@ static void read_expect(struct script *s, struct str line)
         s->error = str_sub(line, 6, line.n);
         return;
     }
+    if (str_starts(line, S("note "))) {
+        CHECK(s->nnotes < LEN(s->notes));
+        s->notes[s->nnotes++] = str_sub(line, 5, line.n);
+        return;
+    }
     if (line.p[0] == '"') {
         s->text = str_sub(line, 1, line.n - 2);
         return;
@@ -227,7 +311,7 @@ static void read_expect(struct script *s, struct str line)
     size_t end = value ? 0 : labels_end(line);
     if (!value)
         e->labels = read_labels(s, str_sub(line, 0, end));
-    e->n = read_values(s, str_sub(line, end, line.n), e->v);
+    e->n = read_values(s, str_sub(line, end, line.n), e->v, e->h);
 }
 
 static bool close_to(double want, double got)
@@ -247,7 +331,7 @@ static struct expect *find_expect(struct script *s, struct labels l)
     return NULL;
 }
 
-static struct str values_text(struct arena *mem, struct labels l, const double *v, uint32_t n)
+static struct str values_text(struct arena *mem, struct labels l, const double *v, const struct histogram *const *h, uint32_t n)
 {
     struct buf b;
     buf_init(&b, FILE_MAX);
@@ -255,7 +339,9 @@ static struct str values_text(struct arena *mem, struct labels l, const double *
     for (uint32_t i = 0; i < n; i++) {
         char text[32];
         buf_byte(&b, ' ');
-        if (value_is_absent(v[i]))
+        if (h && h[i])
+            hist_text(&b, h[i]);
+        else if (value_is_absent(v[i]))
             buf_byte(&b, '_');
         else
             buf_put(&b, text, num_fmt_g64(text, v[i]));
@@ -266,15 +352,16 @@ static struct str values_text(struct arena *mem, struct labels l, const double *
 }
 
 /* One series of the answer against the line that expects it. */
-static bool compare_series(struct script *s, struct expect *e, struct labels l, const double *v, uint32_t n)
+static bool compare_series(struct script *s, struct expect *e, struct labels l, const double *v,
+                           const struct histogram *const *h, uint32_t n)
 {
     bool same = e && !e->seen && e->n == n;
     for (uint32_t i = 0; i < n && same; i++)
-        same = close_to(e->v[i], v[i]);
+        same = (h && h[i]) || e->h[i] ? h && h[i] && e->h[i] && hist_close(s->mem, e->h[i], h[i]) : close_to(e->v[i], v[i]);
     if (e)
         e->seen = true;
     if (!same)
-        complain(s, e ? "other values" : "unexpected series", values_text(&s->mem, l, v, n));
+        complain(s, e ? "other values" : "unexpected series", values_text(&s->mem, l, v, h, n));
     return same;
 }
 
@@ -283,8 +370,11 @@ static bool compare_vec(struct script *s, const struct promql_result *r)
     for (uint32_t i = 0; i < r->vec.n; i++) {
         const struct tser *t = &r->vec.at[i];
         double *v = arena_new(&s->mem, double, r->steps.n);
-        for (uint32_t k = 0; k < r->steps.n; k++)
+        const struct histogram **h = arena_new(&s->mem, const struct histogram *, r->steps.n);
+        for (uint32_t k = 0; k < r->steps.n; k++) {
             v[k] = tser_at(t, k);
+            h[k] = tser_hist(t, k);
+        }
         struct expect *e = find_expect(s, t->labels);
         if (!e && !t->labels.n && s->nexpect == 1 && !s->expect[0].has_labels) {
             e = &s->expect[0];                     /* a scalar over steps: one value stands for all */
@@ -292,7 +382,7 @@ static bool compare_vec(struct script *s, const struct promql_result *r)
                 e->v[k] = e->v[0];
             e->n = e->n == 1 ? r->steps.n : e->n;
         }
-        if (!compare_series(s, e, t->labels, v, r->steps.n))
+        if (!compare_series(s, e, t->labels, v, h, r->steps.n))
             return false;
     }
     return true;
@@ -308,7 +398,7 @@ static bool compare(struct script *s, const struct promql_result *r)
     else if (r->type == T_MATRIX && promql_is_instant(&s->time))
         for (uint32_t i = 0; i < r->points.n && ok; i++)
             ok = compare_series(s, find_expect(s, r->points.at[i].labels), r->points.at[i].labels, r->points.at[i].v,
-                                (uint32_t)r->points.at[i].n);
+                                r->points.at[i].h, (uint32_t)r->points.at[i].n);
     else
         ok = compare_vec(s, r);
     if (!ok) {
@@ -321,6 +411,25 @@ static bool compare(struct script *s, const struct promql_result *r)
             complain(s, "missing series", labels_text(&s->mem, s->expect[i].labels));
             return false;
         }
+    return true;
+}
+
+/* Where notes are expected, they are all there are. */
+static bool compare_notes(struct script *s, const struct query_ctx *q)
+{
+    for (uint32_t i = 0; i < s->nnotes; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < q->nnotes; k++)
+            found |= str_find(q->notes[k].text, s->notes[i]) != SIZE_MAX;
+        if (!found) {
+            complain(s, "a note is missing", s->notes[i]);
+            return false;
+        }
+    }
+    if (s->nnotes && q->nnotes != s->nnotes) {
+        complain(s, "other notes", q->notes[0].text);
+        return false;
+    }
     return true;
 }
 
@@ -344,7 +453,7 @@ static void run_pending(struct script *s)
         complain(s, "failed", text);
     else if (!e && s->error.n)
         complain(s, "did not fail", S(""));
-    else if (e || compare(s, &r))
+    else if (e || (compare(s, &r) && compare_notes(s, &q)))
         s->passed++;
     s->pending = false;
 }
@@ -353,7 +462,7 @@ static void read_eval(struct script *s, struct str rest)
 {
     arena_reset(&s->mem);
     s->expect = arena_new(&s->mem, struct expect, SERIES_MAX);
-    s->nexpect = 0;
+    s->nexpect = s->nnotes = 0;
     s->error = s->text = S("");
     struct str after = rest, a = word(&rest), one = rest, b = word(&rest), c = word(&rest);
     int64_t ignored;
