@@ -22,8 +22,8 @@
  *     A   5   5   7   9          joined:  5 5 5 7 8 9 9, increments 5 2 1 1
  *     B     5       8   9        each for itself would count 9 twice
  *
- * The joined rows are one stream; it is shown under the labels of the target that saw
- * the process more often. Session by session, because only one has its rows sorted out
+ * The joined rows are one stream; of the targets that saw the process it is shown under
+ * the labels of the one that saw the session more often. Session by session, because only one has its rows sorted out
  * at a time.
  */
 #include "promql/targets.h"
@@ -63,7 +63,7 @@ struct entry {
 struct inc {
     uint32_t target, process;
     int64_t start, first, last;
-    uint32_t scrapes, weight;                      /* weight: scrapes of this target in the whole process */
+    uint32_t scrapes, weight;                      /* weight: scrapes of this target in the whole session */
 };
 
 struct scrape {
@@ -359,16 +359,13 @@ static enum err join(struct session *s, struct fault *f)
         if (e)
             return e;
     }
-    for (uint32_t i = 0; i < s->nincs; i++)
-        for (uint32_t k = 0; k < s->nincs; k++)
-            if (s->incs[k].process == s->incs[i].process && s->incs[k].target == s->incs[i].target)
-                s->incs[i].weight += s->incs[k].scrapes;
     return OK;
 }
 
 /* ---- what is shown --------------------------------------------------------- */
 
-/* The series under which a process shows a group: of the target that saw it most. */
+/* The series under which a process shows a group: of the target that saw most of the
+ * session, so that processes one after another are one series. */
 struct face {
     uint32_t series, weight;                       /* weight 0: none yet */
 };
@@ -376,6 +373,9 @@ struct face {
 static void choose_faces(const struct session *s, struct face *faces)
 {
     const struct reading *rd = s->rd;
+    for (uint32_t i = 0; i < s->nincs; i++)
+        for (uint32_t k = 0; k < s->nincs; k++)
+            s->incs[i].weight += s->incs[k].target == s->incs[i].target ? s->incs[k].scrapes : 0;
     for (uint32_t i = 0; i < s->nscrapes; i++) {
         const struct scrape *c = &s->scrapes[i];
         const struct inc *inc = &s->incs[c->inc];
