@@ -44,6 +44,7 @@ struct app {
     struct store *store;
     struct http_server *http;
     struct otlp_receiver otlp;
+    struct privacy_slot privacy;                   /* what every receiver leaves out */
     struct push_receiver push;
     struct api api;
     struct web *web;
@@ -68,6 +69,9 @@ MUST enum err app_listen(struct app *a, struct fault *f);
 MUST enum err app_protect(struct app *a, const struct config *c, struct fault *f);
 /* Would a listener, bound where it is, be left without any? */
 MUST bool app_protect_fits(struct app *a, const struct config *c, struct fault *f);
+
+/* private.c: the rules of this configuration, or NULL. The caller owns them. */
+MUST enum err app_private(const struct config *c, struct str data, struct privacy **ret, struct fault *f);
 
 /* refused.c: for http_config and the receiver; `arg` is struct app. */
 void app_refused_request(void *arg, const struct http_refusal *r);

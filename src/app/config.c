@@ -352,6 +352,7 @@ static const struct section {
 } sections[] = {
     { S("web"), false, access_read_web },
     { S("listeners"), false, access_read_listeners },
+    { S("privacy"), false, config_read_privacy },
     { S("global"), true, read_global },
     { S("scrape_configs"), true, read_scrape_configs },
     { S("scrape_config_files"), true, read_scrape_config_files },

@@ -41,6 +41,8 @@ struct config {
     uint64_t query_series_max, query_samples_max, query_rows_max;
     uint64_t io_threads, query_threads;
     struct access_config access;
+    const struct yaml *privacy;                    /* the section; NULL: none. In privacy_file */
+    struct str privacy_file;
     bool scrape_default;
     struct scrape_conf *scrape;                    /* global, scrape_configs, scrape_config_files; a reference */
 };
@@ -62,5 +64,7 @@ MUST enum err config_check(const struct config *c, struct fault *f);
 /* Names the keys that differ and take effect only at a start; empty if none. */
 void config_diff(const struct config *old, const struct config *new, struct buf *ret);
 bool addr_is_loopback(struct str addr);
+/* private.c: the section `privacy`, checked. */
+MUST enum err config_read_privacy(struct config *c, const struct fields_reader *r, const struct yaml *node);
 /* The documentation's table, from the same rows. */
 void config_describe(struct buf *out);

@@ -29,8 +29,9 @@ enum err app_config(const struct options *o, struct config *ret, struct fault *f
     return e;
 }
 
-static void apply(struct app *a, const struct config *fresh)
+static void apply(struct app *a, const struct config *fresh, struct privacy *rules)
 {
+    privacy_slot_set(&a->privacy, rules);
     log_set_level((enum log_level)fresh->log_level);
     a->cfg.log_level = fresh->log_level;
     a->cfg.retention_ns = fresh->retention_ns;
@@ -44,17 +45,25 @@ enum err app_reload(struct app *a, struct fault *f)
 {
     struct config fresh;
     pthread_mutex_lock(&a->reload_lock);
+    struct privacy *rules = NULL;
     enum err e = app_config(a->options, &fresh, f);
     if (!e) {
-        e = app_protect_fits(a, &fresh, f) ? app_protect(a, &fresh, f) : E_SYNTAX;
+        e = app_private(&fresh, a->cfg.data, &rules, f);
         if (e)
             config_done(&fresh);
+    }
+    if (!e) {
+        e = app_protect_fits(a, &fresh, f) ? app_protect(a, &fresh, f) : E_SYNTAX;
+        if (e) {
+            privacy_unref(rules);
+            config_done(&fresh);
+        }
     }
     if (!e) {
         CLEANUP(buf_done) struct buf names;
         buf_init(&names, 4096);
         config_diff(&a->cfg, &fresh, &names);
-        apply(a, &fresh);
+        apply(a, &fresh, rules);
         if (names.n)
             log_line(LOG_WARN, "configuration reloaded; these take effect at the next start: " STR_FMT, STR_ARG(buf_view(&names)));
         else

@@ -58,6 +58,15 @@ static enum err start_store(struct app *a, struct fault *f)
     return OK;
 }
 
+static enum err start_privacy(struct app *a, struct fault *f)
+{
+    struct privacy *rules;
+    enum err e = app_private(&a->cfg, a->cfg.data, &rules, f);
+    if (!e)
+        privacy_slot_set(&a->privacy, rules);
+    return e;
+}
+
 static void fill_api(struct app *a)
 {
     a->api.clock = &clock_system;
@@ -68,6 +77,7 @@ static void fill_api(struct app *a)
     a->api.extrapolate_always = a->cfg.extrapolate;
     a->api.loki_plain = !a->cfg.loki_detected_level;
     a->api.refusals = a->refusals;
+        .privacy = &a->privacy,
     a->api.limits = (struct query_limits){
         .series_max = a->cfg.query_series_max,
         .samples_max = a->cfg.query_samples_max,
@@ -105,9 +115,13 @@ static enum err start(struct app *a, struct fault *f)
     a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint,
                                       .refused = app_refused_otlp, .arg = a, .grpc_listener = port_names[PORT_OTLP_GRPC] };
     a->push = (struct push_receiver){ .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    privacy_slot_init(&a->privacy);
+    a->otlp.privacy = &a->privacy;
     a->refusals = refusals_new();
     fill_api(a);
     enum err e = start_store(a, f);
+    if (!e)
+        e = start_privacy(a, f);
     if (!e)
         e = web_new(&a->api, &a->web, f);
     if (!e)
@@ -130,6 +144,7 @@ static void stop(struct app *a)
     origins_free(a->api.origins);
     audit_free(a->audit);
     refusals_free(a->refusals);
+    privacy_slot_done(&a->privacy);
 }
 
 static void wait_for_signals(struct app *a, const sigset_t *set)

@@ -50,6 +50,7 @@ static const struct {
     { "man", describe_man },
     { "access", access_describe },
 };
+    { "privacy", privacy_describe },
 
 static int run_describe(const struct verb *v, int argc, char **argv)
 {
@@ -66,7 +67,7 @@ static int run_describe(const struct verb *v, int argc, char **argv)
             fwrite(out.p, 1, out.n, stdout);
             return 0;
         }
-    return verb_wrong("describe wants one of " "keys, routes, man, access", what);
+    return verb_wrong("describe wants one of " "keys, routes, man, access, privacy", what);
 }
 
 static int run_version(const struct verb *v, int argc, char **argv)
@@ -111,7 +112,7 @@ const struct verb verbs[] = {
       "company, whose totals are known: --truth prints them.",
       run_demo },
     { "check-config", "FILE", "say whether a configuration is right", NULL, NULL, run_check_config },
-    { "describe", "keys|routes|man|access", "print the tables of the documentation", NULL, NULL, run_describe },
+    { "describe", "keys|routes|man|access|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },
     { 0 },
