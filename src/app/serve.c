@@ -77,7 +77,6 @@ static void fill_api(struct app *a)
     a->api.extrapolate_always = a->cfg.extrapolate;
     a->api.loki_plain = !a->cfg.loki_detected_level;
     a->api.refusals = a->refusals;
-        .privacy = &a->privacy,
     a->api.limits = (struct query_limits){
         .series_max = a->cfg.query_series_max,
         .samples_max = a->cfg.query_samples_max,
