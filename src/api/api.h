@@ -31,6 +31,7 @@ struct api {
     bool extrapolate_always;
     bool loki_plain;                               /* Loki's answers without what ccmon adds (detected_level) */
     struct refusals *refusals;                     /* who was refused lately; may be NULL */
+    struct scraper *scraper;                       /* scrape/scraper.h; NULL: nothing is scraped */
     _Atomic bool open;                                  /* bound beyond loopback without access control: every page says so */
     bool demo;                                     /* what it holds is made up: every page says so */
     int64_t start_ns;

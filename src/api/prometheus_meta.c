@@ -1,5 +1,5 @@
 /* api/prometheus_meta.c -- what there is: label names and values, series, metric
- * metadata; and who answers: targets, build information, health. */
+ * metadata; and who answers: build information, health. */
 #include "api/prom_envelope.h"
 #include "api/prom_found.h"
 #include "api/prom_meta.h"
@@ -320,7 +320,7 @@ static int by_meta_name(const void *a, const void *b)
     return str_cmp(((const struct metric_meta *)a)->name, ((const struct metric_meta *)b)->name);
 }
 
-static struct str meta_type(enum metric_type t)
+struct str prom_meta_type(enum metric_type t)
 {
     static const struct { struct str text; } texts[] = {
         [METRIC_UNKNOWN] = { S("unknown") }, [METRIC_COUNTER] = { S("counter") }, [METRIC_GAUGE] = { S("gauge") },
@@ -343,7 +343,7 @@ static void write_metas(struct jw *w, const struct metas *all, uint64_t limit, u
         jw_arr(w);
         for (uint32_t k = i; k < end && (!per_metric || k - i < per_metric); k++) {
             jw_obj(w);
-            jw_kv_str(w, S("type"), meta_type(all->at[k].type));
+            jw_kv_str(w, S("type"), prom_meta_type(all->at[k].type));
             jw_kv_str(w, S("help"), all->at[k].help);
             jw_kv_str(w, S("unit"), all->at[k].unit);
             jw_obj_end(w);
@@ -389,24 +389,6 @@ void prom_metadata(struct http_req *r)
 }
 
 /* ---- status ---------------------------------------------------------------- */
-
-void prom_targets(struct http_req *r)
-{
-    struct prom_reply p;
-    prom_begin(&p, r);
-    jw_obj(&p.w);
-    jw_key(&p.w, S("activeTargets"));
-    jw_arr(&p.w);
-    jw_arr_end(&p.w);
-    jw_key(&p.w, S("droppedTargets"));
-    jw_arr(&p.w);
-    jw_arr_end(&p.w);
-    jw_key(&p.w, S("droppedTargetCounts"));
-    jw_obj(&p.w);
-    jw_obj_end(&p.w);
-    jw_obj_end(&p.w);
-    prom_send(&p, NULL);
-}
 
 /* Clients choose what they ask for by the version of Prometheus, so the language's
  * version comes first and ours after it. There is no map of features: with one,

@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "otlp/receive.h"
 #include "push/push.h"
+#include "scrape/scraper.h"
 #include "store/store.h"
 #include "web/web.h"
 
@@ -43,8 +44,9 @@ struct app {
     struct config cfg;
     struct store *store;
     struct http_server *http;
-    struct otlp_receiver otlp;
     struct privacy_slot privacy;                   /* what every receiver leaves out */
+    struct scraper *scraper;
+    struct otlp_receiver otlp;
     struct push_receiver push;
     struct api api;
     struct web *web;

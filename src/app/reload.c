@@ -39,6 +39,10 @@ static void apply(struct app *a, const struct config *fresh, struct privacy *rul
     atomic_store(&a->push.retention_ns, fresh->retention_ns);
     atomic_store(&a->api.retention_ns, fresh->retention_ns);
     store_set_retention(a->store, fresh->retention_ns);
+    scraper_set_retention(a->scraper, fresh->retention_ns);
+    struct fault f = { 0 };
+    if (scraper_apply(a->scraper, fresh->scrape, fresh->scrape_default, &f))
+        log_line(LOG_ERROR, "scraping goes on as before: %s", f.msg);
 }
 
 enum err app_reload(struct app *a, struct fault *f)

@@ -67,6 +67,23 @@ static enum err start_privacy(struct app *a, struct fault *f)
     return e;
 }
 
+static void on_scrape(void *arg, const char *cause, const char *text)
+{
+    (void)arg;
+    log_limited(LOG_WARN, cause, "%s", text);
+}
+
+static enum err start_scraper(struct app *a, struct fault *f)
+{
+    struct scrape_env env = {
+        .sink = store_sink(a->store), .source = a->api.src, .clock = &clock_system, .version = S(CCMON_VERSION), .report = on_scrape,
+        .privacy = &a->privacy,
+    };
+    a->scraper = a->api.scraper = scraper_new(&env);
+    scraper_set_retention(a->scraper, a->cfg.retention_ns);
+    return scraper_apply(a->scraper, a->cfg.scrape, a->cfg.scrape_default, f);
+}
+
 static void fill_api(struct app *a)
 {
     a->api.clock = &clock_system;
@@ -124,6 +141,8 @@ static enum err start(struct app *a, struct fault *f)
     if (!e)
         e = web_new(&a->api, &a->web, f);
     if (!e)
+        e = start_scraper(a, f);
+    if (!e)
         e = start_http(a, f);
     return e || !a->options->started ? e : a->options->started(a, a->options->hook_arg, f);
 }
@@ -132,6 +151,7 @@ static void stop(struct app *a)
 {
     if (a->options->stopping)
         a->options->stopping(a, a->options->hook_arg);
+    scraper_stop(a->scraper);
     if (a->web)
         web_stop(a->web);
     if (a->http)
@@ -140,6 +160,7 @@ static void stop(struct app *a)
     store_close(a->store);
     if (a->http)
         http_server_free(a->http);
+    scraper_free(a->scraper);
     origins_free(a->api.origins);
     audit_free(a->audit);
     refusals_free(a->refusals);

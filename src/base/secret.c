@@ -17,6 +17,12 @@ void secret_sha256(struct str s, uint8_t out[SECRET_HASH_BYTES])
     CHECK(EVP_Digest(s.p ? s.p : "", s.n, out, &n, EVP_sha256(), NULL) == 1 && n == SECRET_HASH_BYTES);
 }
 
+void secret_md5(struct str s, uint8_t out[16])
+{
+    unsigned int n = 16;
+    CHECK(EVP_Digest(s.p ? s.p : "", s.n, out, &n, EVP_md5(), NULL) == 1 && n == 16);
+}
+
 void secret_keyed(const uint8_t key[SECRET_HASH_BYTES], struct str s, uint8_t out[SECRET_HASH_BYTES])
 {
     unsigned n = 0;
