@@ -63,6 +63,22 @@ static void status_member(struct json *j, struct str key, struct arena *mem, str
         s->last_recv_ns = (int64_t)number(j);
 }
 
+static void read_listeners(struct json *j, struct arena *mem, struct remote_status *s)
+{
+    while (json_next(j) == J_OBJ) {
+        struct remote_listener l = { 0 };
+        while (json_next(j) == J_KEY) {
+            struct str *at = str_eq(j->s, S("name")) ? &l.name : str_eq(j->s, S("addr")) ? &l.addr : str_eq(j->s, S("problem")) ? &l.problem : NULL;
+            json_next(j);
+            if (at && j->tok == J_STR)
+                *at = arena_str(mem, j->s);
+            json_skip(j);
+        }
+        if (s->nlisteners < LEN(s->listeners))
+            s->listeners[s->nlisteners++] = l;
+    }
+}
+
 enum err remote_status(const struct remote *r, struct arena *mem, struct remote_status *ret, struct fault *f)
 {
     struct str body;
@@ -83,6 +99,10 @@ enum err remote_status(const struct remote *r, struct arena *mem, struct remote_
                 json_next(&j);
                 status_member(&j, inner, mem, &s);
             }
+            continue;
+        }
+        if (str_eq(key, S("listeners")) && j.tok == J_ARR) {
+            read_listeners(&j, mem, &s);
             continue;
         }
         status_member(&j, key, mem, &s);

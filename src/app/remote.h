@@ -23,6 +23,10 @@ struct remote_status {
     int64_t now_ns, last_recv_ns;
     bool read_only, open, demo;
     struct str reason;
+    struct remote_listener {
+        struct str name, addr, problem;
+    } listeners[8];
+    uint32_t nlisteners;
 };
 MUST enum err remote_status(const struct remote *r, struct arena *mem, struct remote_status *ret, struct fault *f);
 

@@ -7,6 +7,7 @@
  * that still have our value and names the others.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,10 +93,9 @@ static enum err settings_path(struct setup *s, struct fault *f)
 /* A link is followed, so that what it points to is changed and the link stays. */
 static void follow_link(struct setup *s)
 {
-    char *real = realpath(arena_cstr(&s->mem, s->settings), NULL);
-    if (real)
+    char real[PATH_MAX];
+    if (realpath(arena_cstr(&s->mem, s->settings), real))
         s->settings = arena_str(&s->mem, str_c(real));
-    free(real);
 }
 
 /* *ret_p NULL: there is no such file. */

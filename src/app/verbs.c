@@ -49,8 +49,9 @@ static const struct {
     { "routes", app_describe_routes },
     { "man", describe_man },
     { "access", access_describe },
-};
+    { "scrape", scrape_describe },
     { "privacy", privacy_describe },
+};
 
 static int run_describe(const struct verb *v, int argc, char **argv)
 {
@@ -67,7 +68,7 @@ static int run_describe(const struct verb *v, int argc, char **argv)
             fwrite(out.p, 1, out.n, stdout);
             return 0;
         }
-    return verb_wrong("describe wants one of " "keys, routes, man, access, privacy", what);
+    return verb_wrong("describe wants one of " "keys, routes, man, access, scrape, privacy", what);
 }
 
 static int run_version(const struct verb *v, int argc, char **argv)
@@ -107,12 +108,17 @@ const struct verb verbs[] = {
       "Prints the environment for a shell. Exported variables lose against settings.json, and a project's own settings "
       "cannot switch telemetry on, so --write is what lasts. Whole lines of the file that are not concerned keep every byte.",
       run_setup },
+    { "doctor", "", "find out what is wrong, if something is", options_doctor,
+      "A record goes in by each way and is queried back (under the service name ccmon-doctor, which no figure counts); ports, "
+      "clock and disk are looked at, who was refused, and what Claude Code's settings on this machine say. Ends with 1 if "
+      "something is wrong.",
+      run_doctor },
     { "demo", "", "serve a made-up company's history, to look around", options_demo,
       "Nothing of it is real, every page says so, and nothing of yours is touched. The same seed and dates give the same "
       "company, whose totals are known: --truth prints them.",
       run_demo },
     { "check-config", "FILE", "say whether a configuration is right", NULL, NULL, run_check_config },
-    { "describe", "keys|routes|man|access|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
+    { "describe", "keys|routes|man|access|scrape|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },
     { 0 },
