@@ -22,7 +22,8 @@ class Ccmon:
         self.data = data or tempfile.mkdtemp(prefix='ccmon-test-')
         self.args = list(args)
         self.retention = 'forever'                 # None: what the configuration says
-        self.env = dict(os.environ, **(env or {}))
+        # What runs on this machine's ports is none of a test's business.
+        self.env = dict(os.environ, **dict({'CCMON_SCRAPE_DEFAULT': 'false'}, **(env or {})))
         self.proc = None
         self.ports = {}
         self.log = self.data.rstrip('/') + '.log'
