@@ -16,15 +16,26 @@ static int one_file(void *arg, const char *text)
     return 0;
 }
 
+static int config_file(void *arg, const char *text)
+{
+    struct options *o = arg;
+    return one_file(&o->config_path, text);
+}
+
+static int take_serve(void *arg, const char *name, const char *value)
+{
+    return serve_option(arg, name, value);
+}
+
 static int run_check_config(const struct verb *v, int argc, char **argv)
 {
-    struct options o = { 0 };
-    struct verb_args on = { .rest = one_file, .arg = &o.config_path };
+    static struct options o;
+    struct verb_args on = { .take = take_serve, .rest = config_file, .arg = &o };
     int rc = verb_parse(v, argc, argv, &on);
     if (rc)
         return rc;
-    if (!o.config_path)
-        return verb_wrong("check-config wants one FILE", NULL);
+    if (!o.config_path && !o.nset && !o.web_config_path)
+        return verb_wrong("check-config wants a FILE", NULL);
     struct config c;
     struct fault f = { 0 };
     if (app_config(&o, &c, &f)) {
@@ -32,7 +43,7 @@ static int run_check_config(const struct verb *v, int argc, char **argv)
         return 2;
     }
     config_done(&c);
-    printf("%s is right\n", o.config_path);
+    printf("%s is right\n", o.config_path ? o.config_path : o.web_config_path ? o.web_config_path : "the command line");
     return 0;
 }
 
@@ -117,7 +128,8 @@ const struct verb verbs[] = {
       "Nothing of it is real, every page says so, and nothing of yours is touched. The same seed and dates give the same "
       "company, whose totals are known: --truth prints them.",
       run_demo },
-    { "check-config", "FILE", "say whether a configuration is right", NULL, NULL, run_check_config },
+    { "check-config", "FILE", "say whether a configuration is right", options_serve,
+      "Reads it as serve would, the environment and the other options with it, and changes nothing.", run_check_config },
     { "describe", "keys|routes|man|access|scrape|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },

@@ -16,6 +16,12 @@ def table(file, what):
         yield '%s: its table is not what `ccmon describe %s` prints' % (file, what)
 
 
+def manual():
+    want = subprocess.run([CCMON, 'describe', 'man'], check=True, stdout=subprocess.PIPE, text=True).stdout
+    if want != open(os.path.join(ROOT, 'docs', 'ccmon.1')).read():
+        yield 'docs/ccmon.1 is not what `ccmon describe man` prints'
+
+
 def links():
     pages = [f for p in ('*.md', 'docs/*.md', 'stack/*.md') for f in glob.glob(os.path.join(ROOT, p))]
     for page in pages:
@@ -25,7 +31,7 @@ def links():
 
 
 def main():
-    checks = [table('docs/configuration.md', 'keys'), table('docs/api.md', 'routes'), links()]
+    checks = [table('docs/configuration.md', 'keys'), table('docs/api.md', 'routes'), links(), manual()]
     failed = 0
     for check in checks:
         problems = list(check)
