@@ -1,3 +1,8 @@
 #!/bin/sh
-# The HTTP APIs, then bad input.
-cd "$(dirname "$0")" && python3 api.py && python3 hostile.py
+# The HTTP APIs, bad input, TLS, and connections that do nothing.
+cd "$(dirname "$0")" || exit 1
+rc=0
+for test in api hostile tls idle; do
+    python3 $test.py || rc=1
+done
+exit $rc
