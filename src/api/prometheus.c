@@ -42,7 +42,7 @@ static void write_raw(struct jw *w, const struct points *p, bool histograms)
             any = true;
         }
         if (h)
-            write_histogram(w, p->t[k], h);
+            write_hist(w, p->t[k], h);
         else
             write_scalar(w, p->t[k], p->v[k], NUMBERS_PROMETHEUS);
     }

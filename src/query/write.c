@@ -58,7 +58,7 @@ void write_scalar(struct jw *w, int64_t ms, double v, enum number_text how)
     jw_arr_end(w);
 }
 
-void write_histogram(struct jw *w, int64_t ms, const struct histogram *h)
+void write_hist(struct jw *w, int64_t ms, const struct histogram *h)
 {
     jw_arr(w);
     write_time(w, ms);
@@ -81,7 +81,7 @@ void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t l
         write_labels(w, v->at[i].labels);
         jw_key(w, h ? S("histogram") : S("value"));
         if (h)
-            write_histogram(w, st.start_ms, h);
+            write_hist(w, st.start_ms, h);
         else
             write_scalar(w, st.start_ms, x, how);
         jw_obj_end(w);
@@ -117,7 +117,7 @@ static void write_histograms(struct jw *w, struct steps st, const struct tser *s
             jw_arr(w);
             any = true;
         }
-        write_histogram(w, steps_at(st, s->from + k), s->h[k]);
+        write_hist(w, steps_at(st, s->from + k), s->h[k]);
     }
     if (any)
         jw_arr_end(w);

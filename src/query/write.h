@@ -19,6 +19,6 @@ void write_labels(struct jw *w, struct labels l);
 void write_vector(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how);
 void write_matrix(struct jw *w, struct steps st, const struct vec *v, uint64_t limit, enum number_text how);
 /* [t, {...}]: a native histogram at a time. */
-void write_histogram(struct jw *w, int64_t ms, const struct histogram *h);
+void write_hist(struct jw *w, int64_t ms, const struct histogram *h);
 /* [t, "v"] */
 void write_scalar(struct jw *w, int64_t ms, double v, enum number_text how);
