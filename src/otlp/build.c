@@ -56,11 +56,13 @@ static const struct str field_names[FIELD_COUNT] = {
 
 /* What the answer says of points that were left out; by enum reject. */
 static const char *const reject_words[REJECT_COUNT] = {
-    [REJECT_DELTA_GAUGE] = "of a non-monotonic sum with delta temporality (not supported yet)",
-    [REJECT_TEMPORALITY] = "of a sum without a temporality",
+    [REJECT_TEMPORALITY] = "of a sum or histogram without a temporality",
     [REJECT_NO_VALUE] = "without a value",
-    [REJECT_NOT_FINITE] = "of a monotonic sum, not a finite number",
+    [REJECT_NOT_FINITE] = "of a sum, not a finite number",
     [REJECT_NEGATIVE] = "of a monotonic sum, negative",
+    [REJECT_NEGATIVE_SUM] = "of a delta histogram with a sum that falls, which was left out alone",
+    [REJECT_BUCKETS] = "of a histogram whose buckets do not fit together",
+    [REJECT_SCALE] = "of an exponential histogram, its scale below -4",
     [REJECT_NO_NAME] = "of a metric without a name",
 };
 
@@ -111,10 +113,7 @@ static void finish_reasons(struct build *b)
         b->batch->rejected += b->rejected[i];
         buf_fmt(&b->text, "%s%llu data point%s ", b->text.n ? "; " : "", (unsigned long long)b->rejected[i],
                 b->rejected[i] == 1 ? "" : "s");
-        if (i < REJECT_KIND + KIND_COUNT)
-            buf_fmt(&b->text, "of kind " STR_FMT " (not supported yet)", STR_ARG(otlp_kinds[i - REJECT_KIND].words));
-        else
-            buf_fmt(&b->text, "%s", reject_words[i]);
+        buf_fmt(&b->text, "%s", reject_words[i]);
     }
     b->batch->reject_reason = arena_str(b->mem, buf_view(&b->text));
 }

@@ -69,12 +69,10 @@ struct otlp_link {
 
 enum otlp_kind { KIND_GAUGE, KIND_SUM, KIND_HISTOGRAM, KIND_EXP_HISTOGRAM, KIND_SUMMARY, KIND_COUNT };
 
-/* What Metric's `data` may be; a kind that is not supported is counted point by
- * point and named in the answer. Support for one begins in this table. */
+/* What Metric's `data` may be. */
 struct otlp_kind_def {
     uint32_t field;
-    struct str json, words;
-    bool supported;
+    struct str json;
 };
 extern const struct otlp_kind_def otlp_kinds[KIND_COUNT];
 
@@ -95,14 +93,47 @@ struct otlp_point {
     struct otlp_attrs attrs;
 };
 
+struct otlp_counts {
+    uint64_t *at;
+    uint32_t n, cap;
+};
+
+struct otlp_numbers {
+    double *at;
+    uint32_t n, cap;
+};
+
+/* One side of an exponential histogram: bucket offset + i holds (base^i, base^(i+1)]. */
+struct otlp_side {
+    int64_t offset;
+    struct otlp_counts counts;
+};
+
+/* A point of a histogram (counts, bounds), an exponential one (scale to neg) or a summary
+ * (quantiles and their values). The lists are scratch of the build: dist_begin(). */
+struct otlp_dist {
+    uint64_t start_ns, time_ns, flags, count;
+    double sum;
+    bool has_sum;
+    struct otlp_counts counts;
+    struct otlp_numbers bounds;
+    int64_t scale;
+    uint64_t zero_count;
+    double zero_threshold;
+    struct otlp_side pos, neg;
+    struct otlp_numbers quantiles, values;
+    struct otlp_attrs attrs;
+};
+
 /* Why a point was left out; the words are in build.c. */
 enum reject {
-    REJECT_KIND,                 /* + enum otlp_kind */
-    REJECT_DELTA_GAUGE = REJECT_KIND + KIND_COUNT,
     REJECT_TEMPORALITY,
     REJECT_NO_VALUE,
     REJECT_NOT_FINITE,
     REJECT_NEGATIVE,
+    REJECT_NEGATIVE_SUM,
+    REJECT_BUCKETS,
+    REJECT_SCALE,
     REJECT_NO_NAME,
     REJECT_COUNT,
 };
@@ -122,6 +153,7 @@ struct build {
     struct otlp_attrs attrs, inner;   /* scratch for one item's attributes and its events' */
     struct otlp_attrs order;     /* scratch of labels.c */
     struct buf text;             /* scratch for one array or map */
+    struct otlp_dist dist;       /* scratch for one point's lists */
 
     /* private to build.c, labels.c and metrics.c */
     uint32_t group;              /* of the rows to come */
@@ -138,8 +170,11 @@ struct build {
     uint32_t field_col[32];      /* enum field of build.c -> column + 1 */
     struct map labels;           /* attribute name -> label column */
     uint32_t name_col, job_col, instance_col;
+    uint32_t extra_col;          /* + 1: a label that the receiver sets on the row at hand, over attributes */
     uint32_t group_tag;
     struct str metric;           /* its name as Prometheus has it */
+    struct str bucket, sum, count;   /* the same with a suffix, made when needed */
+    const struct otlp_metric *suffixes_of;
     const struct otlp_metric *meta_of;
     uint64_t newest_ns;          /* of the resource's points, for target_info */
     bool has_points, has_job, has_instance;
@@ -171,6 +206,11 @@ void build_link(struct build *b, const struct otlp_link *l);
 void build_span(struct build *b, const struct otlp_span *s);
 void build_metric(struct build *b, const struct otlp_metric *m);
 void build_point(struct build *b, const struct otlp_metric *m, const struct otlp_point *p);
+/* The next point of a histogram or summary, empty; then its lists are filled, then it is built. */
+struct otlp_dist *dist_begin(struct build *b);
+void dist_count(struct build *b, struct otlp_counts *c, uint64_t v);
+void dist_number(struct build *b, struct otlp_numbers *c, double v);
+void build_dist(struct build *b, const struct otlp_metric *m, const struct otlp_dist *p);
 void build_reject(struct build *b, enum reject why, uint64_t n);
 
 /* ---- between build.c, labels.c and metrics.c -------------------------------- */
@@ -179,4 +219,6 @@ struct row *row_new(struct build *b, uint32_t cells);   /* NULL past a limit */
 void row_cell(struct row *r, uint32_t col, struct value v);
 void labels_resource(struct build *b);             /* the group that points share */
 void labels_point(struct build *b, struct row *r, const struct otlp_attrs *a);
+void metric_meta(struct build *b, const struct otlp_metric *m, enum metric_type type);   /* once a metric */
+double stale_marker(void);
 void target_info(struct build *b);

@@ -32,6 +32,7 @@ bool js_is(struct str key, struct str camel);      /* camelCase or snake_case */
 void js_skip(struct js *d);
 void js_object(struct js *d, void (*members)(struct js *d, void *arg), void *arg);
 void js_array(struct js *d, void (*element)(struct js *d, void *arg), void *arg);   /* objects only */
+void js_numbers(struct js *d, void (*number)(struct js *d, void *arg), void *arg);   /* `number` reads the next element */
 void js_defer(struct js *d, struct js_mark *mark);
 void js_back(struct js *d, struct js_mark *mark, void (*value)(struct js *d, void *arg), void *arg);
 

@@ -41,27 +41,116 @@ static void point_members(struct js *d, void *arg)
         build_point(d->b, metric, &p);
 }
 
-static void point_counted(struct js *d, void *arg)
+/* ---- histograms and summaries ------------------------------------------------ */
+
+static void count_value(struct js *d, void *arg)
+{
+    dist_count(d->b, arg, js_u64(d));
+}
+
+static void number_value(struct js *d, void *arg)
+{
+    dist_number(d->b, arg, js_f64(d));
+}
+
+static void side_members(struct js *d, void *arg)
+{
+    struct otlp_side *side = arg;
+    struct str key;
+    while (js_key(d, &key)) {
+        if (js_is(key, S("offset")))
+            side->offset = js_i64(d);
+        else if (js_is(key, S("bucketCounts")))
+            js_numbers(d, count_value, &side->counts);
+        else
+            js_skip(d);
+    }
+}
+
+static void quantile_members(struct js *d, void *arg)
+{
+    struct otlp_dist *p = arg;
+    double quantile = 0, value = 0;
+    struct str key;
+    while (js_key(d, &key)) {
+        if (js_is(key, S("quantile")))
+            quantile = js_f64(d);
+        else if (js_is(key, S("value")))
+            value = js_f64(d);
+        else
+            js_skip(d);
+    }
+    dist_number(d->b, &p->quantiles, quantile);
+    dist_number(d->b, &p->values, value);
+}
+
+/* A member that only one kind has. */
+static void kind_member(struct js *d, enum otlp_kind kind, struct str key, struct otlp_dist *p)
+{
+    if (kind == KIND_HISTOGRAM && js_is(key, S("bucketCounts")))
+        js_numbers(d, count_value, &p->counts);
+    else if (kind == KIND_HISTOGRAM && js_is(key, S("explicitBounds")))
+        js_numbers(d, number_value, &p->bounds);
+    else if (kind == KIND_SUMMARY && js_is(key, S("quantileValues")))
+        js_array(d, quantile_members, p);
+    else if (kind == KIND_EXP_HISTOGRAM && js_is(key, S("scale")))
+        p->scale = js_i64(d);
+    else if (kind == KIND_EXP_HISTOGRAM && js_is(key, S("zeroCount")))
+        p->zero_count = js_u64(d);
+    else if (kind == KIND_EXP_HISTOGRAM && js_is(key, S("zeroThreshold")))
+        p->zero_threshold = js_f64(d);
+    else if (kind == KIND_EXP_HISTOGRAM && js_is(key, S("positive")))
+        js_object(d, side_members, &p->pos);
+    else if (kind == KIND_EXP_HISTOGRAM && js_is(key, S("negative")))
+        js_object(d, side_members, &p->neg);
+    else
+        js_skip(d);
+}
+
+static void dist_members(struct js *d, void *arg)
 {
     const struct otlp_metric *metric = arg;
+    struct otlp_dist *p = dist_begin(d->b);
     struct str key;
-    while (js_key(d, &key))
-        js_skip(d);
-    build_reject(d->b, REJECT_KIND + (enum reject)metric->kind, 1);
+    d->b->attrs.n = 0;
+    p->has_sum = metric->kind == KIND_SUMMARY;
+    while (js_key(d, &key)) {
+        if (js_is(key, S("attributes"))) {
+            js_attrs(d, &d->b->attrs);
+        } else if (js_is(key, S("startTimeUnixNano"))) {
+            p->start_ns = js_u64(d);
+        } else if (js_is(key, S("timeUnixNano"))) {
+            p->time_ns = js_u64(d);
+        } else if (js_is(key, S("count"))) {
+            p->count = js_u64(d);
+        } else if (js_is(key, S("sum"))) {
+            p->sum = js_f64(d);
+            p->has_sum = p->has_sum || d->j.tok != J_NULL;
+        } else if (js_is(key, S("flags"))) {
+            p->flags = js_u64(d);
+        } else {
+            kind_member(d, metric->kind, key, p);
+        }
+    }
+    p->attrs = d->b->attrs;
+    if (build_ok(d->b))
+        build_dist(d->b, metric, p);
 }
+
+/* ---- data ------------------------------------------------------------------- */
 
 static void points_value(struct js *d, void *arg)
 {
     const struct otlp_metric *metric = arg;
-    js_array(d, otlp_kinds[metric->kind].supported ? point_members : point_counted, arg);
+    js_array(d, metric->kind == KIND_GAUGE || metric->kind == KIND_SUM ? point_members : dist_members, arg);
 }
 
 static void data_members(struct js *d, void *arg)
 {
     struct otlp_metric *metric = arg;
     struct js_mark later = { 0 };
-    /* A gauge has no head; a sum's may lack `isMonotonic`, false being left out. */
-    bool temporality = metric->kind != KIND_SUM, monotonic = temporality;
+    /* Gauges and summaries have no head; a sum's may lack `isMonotonic`, false being left out. */
+    bool temporality = metric->kind == KIND_GAUGE || metric->kind == KIND_SUMMARY, monotonic = metric->kind != KIND_SUM;
     struct str key;
     metric->temporality = 0;
     metric->monotonic = false;

@@ -84,6 +84,26 @@ void js_array(struct js *d, void (*element)(struct js *d, void *arg), void *arg)
     }
 }
 
+void js_numbers(struct js *d, void (*number)(struct js *d, void *arg), void *arg)
+{
+    enum json_tok t = js_next(d);
+    if (t == J_NULL || t == J_ERR)
+        return;
+    if (t != J_ARR) {
+        js_wrong(d, "an array");
+        return;
+    }
+    while (build_ok(d->b)) {
+        struct json here = d->j;
+        if (js_next(d) == J_ARR_END)
+            return;
+        if (d->j.tok == J_ERR)
+            return;
+        d->j = here;
+        number(d, arg);
+    }
+}
+
 void js_defer(struct js *d, struct js_mark *mark)
 {
     mark->at = d->j;

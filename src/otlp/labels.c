@@ -142,7 +142,7 @@ static uint32_t put_label(struct build *b, struct cells *c, uint32_t col, struct
 /* Labels that only the receiver sets. */
 static bool is_reserved(const struct build *b, uint32_t col)
 {
-    return col == b->name_col || (b->has_job && col == b->job_col) || (b->has_instance && col == b->instance_col);
+    return col == b->name_col || col + 1 == b->extra_col || (b->has_job && col == b->job_col) || (b->has_instance && col == b->instance_col);
 }
 
 void labels_resource(struct build *b)
@@ -233,6 +233,9 @@ static void drop_empty(struct cells *c)
 void labels_point(struct build *b, struct row *r, const struct otlp_attrs *a)
 {
     enum fit fit = labels_plain(b, r, a);
+    const struct mark *extra = b->extra_col ? &b->marks[b->extra_col - 1] : NULL;
+    if (fit == FITS && extra && extra->group_tag == b->group_tag && extra->group_cell != NO_CELL)
+        fit = HIDES;
     if (fit == FITS)
         return;
     if (fit == TWICE) {
@@ -240,6 +243,8 @@ void labels_point(struct build *b, struct row *r, const struct otlp_attrs *a)
         labels_joined(b, r, a);
         drop_empty(&r->cells);
     }
+    if (b->extra_col)
+        b->marks[b->extra_col - 1].tag = b->tag;
     const struct cells *g = &b->batch->groups[r->group];
     for (uint32_t i = 0; i < g->n; i++)
         if (b->marks[g->at[i].col].tag != b->tag)

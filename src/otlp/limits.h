@@ -8,6 +8,7 @@ enum {
     OTLP_ROWS_MAX = 500000,       /* records, points or spans of one request */
     OTLP_ATTRS_MAX = 1024,        /* attributes of one record, resource or scope; SDKs stop at 128. All three fit one chunk */
     OTLP_COLUMNS_MAX = 10000,     /* distinct attribute names of one request: each is a column */
+    OTLP_BUCKETS_MAX = 16384,     /* buckets of one side of a histogram, bounds, or quantiles of a summary; SDKs stop at 160 */
     OTLP_NAME_MAX = 4096,         /* bytes of an attribute key, a metric's name or its unit */
     OTLP_VALUE_DEPTH_MAX = 12,    /* arrays and maps in each other; as JSON that is 60 levels, below JSON_DEPTH_MAX */
     OTLP_ID_MAX = 32,             /* bytes of a trace or span id (16 and 8 by the specification) */

@@ -2,10 +2,11 @@
  *
  *     monotonic sum, delta or cumulative   an accounted series: increments are made
  *                                          when reading (accounting rules 1 to 4)
+ *     non-monotonic delta sum              the same: its total goes up and down
  *     gauge, non-monotonic cumulative sum  TEMPORALITY_NONE: reads back as it came
- *     anything else                        left out, counted, named in the answer
+ *     histograms, summaries                distributions.c
  *
- * Accounted series are monotonic whatever a sender does: a point that is negative
+ * Totals of monotonic sums never fall, whatever a sender does: a point that is negative
  * or not a number would break every total after it, so it is left out alone.
  *
  * "No recorded value" is Prometheus's staleness marker for gauges and nothing at
@@ -22,19 +23,25 @@
 #define STALE_NAN_BITS UINT64_C(0x7ff0000000000002)   /* Prometheus's staleness marker */
 
 const struct otlp_kind_def otlp_kinds[KIND_COUNT] = {
-    [KIND_GAUGE] = { F_METRIC_GAUGE, S("gauge"), S("gauge"), true },
-    [KIND_SUM] = { F_METRIC_SUM, S("sum"), S("sum"), true },
-    [KIND_HISTOGRAM] = { F_METRIC_HISTOGRAM, S("histogram"), S("histogram"), false },
-    [KIND_EXP_HISTOGRAM] = { F_METRIC_EXP_HISTOGRAM, S("exponentialHistogram"), S("exponential histogram"), false },
-    [KIND_SUMMARY] = { F_METRIC_SUMMARY, S("summary"), S("summary"), false },
+    [KIND_GAUGE] = { F_METRIC_GAUGE, S("gauge") },
+    [KIND_SUM] = { F_METRIC_SUM, S("sum") },
+    [KIND_HISTOGRAM] = { F_METRIC_HISTOGRAM, S("histogram") },
+    [KIND_EXP_HISTOGRAM] = { F_METRIC_EXP_HISTOGRAM, S("exponentialHistogram") },
+    [KIND_SUMMARY] = { F_METRIC_SUMMARY, S("summary") },
 };
 
-static bool is_accounted(const struct otlp_metric *m)
+static bool is_counter(const struct otlp_metric *m)
 {
     return m->kind == KIND_SUM && m->monotonic;
 }
 
-static double stale_nan(void)
+/* Points are increments or totals of a stream. */
+static bool is_accounted(const struct otlp_metric *m)
+{
+    return m->kind == KIND_SUM && (m->monotonic || m->temporality == OTLP_TEMPORALITY_DELTA);
+}
+
+double stale_marker(void)
 {
     uint64_t bits = STALE_NAN_BITS;
     double d;
@@ -44,28 +51,24 @@ static double stale_nan(void)
 
 void build_metric(struct build *b, const struct otlp_metric *m)
 {
-    b->meta_of = NULL;
+    b->meta_of = b->suffixes_of = NULL;
     if (m->name.n > OTLP_NAME_MAX || m->unit.n > OTLP_NAME_MAX) {
         build_fail(b, E_LIMIT, 0, "a metric's name or unit of more than %d bytes", OTLP_NAME_MAX);
         return;
     }
     /* A ratio is a gauge's only: a sum that may fall is "unknown" to the names. */
-    enum metric_type type = is_accounted(m) ? METRIC_COUNTER : m->kind == KIND_GAUGE ? METRIC_GAUGE : METRIC_UNKNOWN;
+    enum metric_type type = is_counter(m) ? METRIC_COUNTER : m->kind == KIND_GAUGE ? METRIC_GAUGE : METRIC_UNKNOWN;
     b->metric = metric_name(m->name, m->unit, type, b->mem);
 }
 
 /* Why this point cannot be kept, or REJECT_COUNT. */
 static enum reject refuse(const struct build *b, const struct otlp_metric *m, const struct otlp_point *p)
 {
-    CHECK(otlp_kinds[m->kind].supported);
+    CHECK(m->kind == KIND_GAUGE || m->kind == KIND_SUM);
     if (!m->name.n || !b->metric.n)
         return REJECT_NO_NAME;
-    if (m->kind == KIND_SUM) {
-        if (m->temporality != OTLP_TEMPORALITY_DELTA && m->temporality != OTLP_TEMPORALITY_CUMULATIVE)
-            return REJECT_TEMPORALITY;
-        if (m->temporality == OTLP_TEMPORALITY_DELTA && !m->monotonic)
-            return REJECT_DELTA_GAUGE;
-    }
+    if (m->kind == KIND_SUM && m->temporality != OTLP_TEMPORALITY_DELTA && m->temporality != OTLP_TEMPORALITY_CUMULATIVE)
+        return REJECT_TEMPORALITY;
     if (p->flags & OTLP_FLAG_NO_RECORDED_VALUE)
         return REJECT_COUNT;
     if (p->type == POINT_EMPTY)
@@ -73,18 +76,18 @@ static enum reject refuse(const struct build *b, const struct otlp_metric *m, co
     double v = p->type == POINT_INT ? (double)p->i : p->d;
     if (is_accounted(m) && !__builtin_isfinite(v))
         return REJECT_NOT_FINITE;
-    if (is_accounted(m) && v < 0)
+    if (is_counter(m) && v < 0)
         return REJECT_NEGATIVE;
     return REJECT_COUNT;
 }
 
-static void put_meta(struct build *b, const struct otlp_metric *m)
+void metric_meta(struct build *b, const struct otlp_metric *m, enum metric_type type)
 {
     if (b->meta_of == m)
         return;
     b->meta_of = m;
     *arena_push(b->mem, b->batch->metas, b->batch->nmetas, b->batch->cap_metas) = (struct metric_meta){
-        b->metric, is_accounted(m) ? METRIC_COUNTER : METRIC_GAUGE, m->unit, m->description };
+        b->metric, type, m->unit, m->description };
 }
 
 void build_point(struct build *b, const struct otlp_metric *m, const struct otlp_point *p)
@@ -106,11 +109,11 @@ void build_point(struct build *b, const struct otlp_metric *m, const struct otlp
         return;
     labels_point(b, r, &p->attrs);
     cells_put(&r->cells, b->mem, b->name_col, value_str(b->metric));
-    r->value = none ? stale_nan() : p->type == POINT_INT ? (double)p->i : p->d;
+    r->value = none ? stale_marker() : p->type == POINT_INT ? (double)p->i : p->d;
     if (is_accounted(m)) {
         r->temporality = m->temporality == OTLP_TEMPORALITY_DELTA ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE;
         r->start_ns = (int64_t)MIN(p->start_ns, (uint64_t)INT64_MAX);
     }
     row_set_time(b->batch, r, (int64_t)MIN(p->time_ns, (uint64_t)INT64_MAX), 0, b->oldest_ns);
-    put_meta(b, m);
+    metric_meta(b, m, is_counter(m) ? METRIC_COUNTER : METRIC_GAUGE);
 }

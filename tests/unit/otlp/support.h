@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "otlp/decode.h"
+#include "query/hist.h"
 #include "transcode.h"
 
 #define T0   INT64_C(1795447500000000000)          /* the hour of the recordings */
@@ -32,11 +33,28 @@ static int by_text(const void *a, const void *b)
     return str_cmp(*x, *y);
 }
 
+static struct str histogram_text(struct str bytes, struct arena *mem)
+{
+    struct histogram h;
+    struct fault f;
+    struct buf out;
+    assert_int_equal(histogram_decode(bytes, mem, &h, &f), OK);
+    assert_int_equal(histogram_check(&h, &f), OK);
+    buf_init(&out, DUMP_MAX);
+    buf_fmt(&out, "%s%d", h.hint == HINT_GAUGE ? "gauge " : "", h.schema);
+    hist_text(&out, &h);
+    struct str s = arena_str(mem, buf_view(&out));
+    buf_done(&out);
+    return s;
+}
+
 static struct str cell_text(const struct batch *b, const struct cell *c, struct arena *mem)
 {
     static const char *const types[] = { "none:", "", "i:", "d:", "b:", "x:", "j:" };
     const struct colkey *k = &b->cols[c->col];
     struct value v = c->v;
+    if (colkey_is_histogram(k))
+        return arena_fmt(mem, "#histogram=" STR_FMT, STR_ARG(histogram_text(v.s, mem)));
     struct str text = value_text_in(&v, mem);
     return arena_fmt(mem, "%s" STR_FMT "=%s" STR_FMT, place_words[k->place], STR_ARG(k->name), types[v.type], STR_ARG(text));
 }

@@ -15,9 +15,19 @@ static const struct {
       "61s -9007199254740992 __name__=g_ratio job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
       "62s NaN __name__=g_ratio job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
       "61s -2.5 __name__=u job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s 1 __name__=h_bucket a=7 job=ns/claude-code le=2.5 service_name=claude-code service_namespace=ns team=core\n"
+      "61s 3 __name__=h_bucket a=7 job=ns/claude-code le=+Inf service_name=claude-code service_namespace=ns team=core\n"
+      "61s 4.5 __name__=h_sum a=7 job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s 3 __name__=h_count a=7 job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s NaN #histogram=-1{count:309, sum:-1, [-64,-16):6, [-0.015625,0.015625]:2, (0.0625,0.25]:1, (0.25,1]:300} __name__=x a=true "
+      "job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s NaN __name__=x job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s 1 __name__=q a=s job=ns/claude-code quantile=0.99 service_name=claude-code service_namespace=ns team=core\n"
+      "61s -1 __name__=q a=s job=ns/claude-code quantile=0 service_name=claude-code service_namespace=ns team=core\n"
+      "61s 1.25 __name__=q_sum a=s job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
+      "61s 3 __name__=q_count a=s job=ns/claude-code service_name=claude-code service_namespace=ns team=core\n"
       "62s 1 __name__=target_info job=ns/claude-code team=core\n"
-      "rejected 5: 1 data point of kind histogram (not supported yet); 2 data points of kind exponential histogram (not supported yet); "
-      "1 data point of kind summary (not supported yet); 1 data point without a value\n" },
+      "rejected 1: 1 data point without a value\n" },
     [OTLP_LOGS] = { "logs",
       "1s #body=j:{\"a\":[-1,1000000000000000000000,\"\\\"\\\\\\n\\u0001\u00e4\",\"AP8=\",null,null],\"b\":null} #dropped_attributes=i:2 #event_name=ev #flags=i:257 "
       "#observed_ns=i:1795447501000000001 #scope_name=sc #severity_number=i:13 #severity_text=Warn #span_id=6bff89f44270f4c4 "

@@ -9,7 +9,7 @@
 #include "base/jw.h"
 #include "enc.h"
 
-enum ftype { T_STR, T_BOOL, T_INT, T_F64, T_SF64, T_F32, T_DOUBLE, T_HEX, T_MSG };
+enum ftype { T_STR, T_BOOL, T_INT, T_SINT, T_F64, T_SF64, T_F32, T_DOUBLE, T_HEX, T_MSG };
 
 struct message;
 struct fdef {
@@ -40,18 +40,36 @@ static const struct message m_resource = { (const struct fdef[]){
 static const struct message m_number_point = { (const struct fdef[]){
     { "startTimeUnixNano", 2, T_F64, 0, 0 }, { "timeUnixNano", 3, T_F64, 0, 0 }, { "asDouble", 4, T_DOUBLE, 0, 0 },
     { "asInt", 6, T_SF64, 0, 0 }, { "attributes", 7, T_MSG, &m_key_value, true }, { "flags", 8, T_INT, 0, 0 }, { 0 } } };
-static const struct message m_other_point = { (const struct fdef[]){
-    { "timeUnixNano", 3, T_F64, 0, 0 }, { "count", 4, T_F64, 0, 0 }, { "sum", 5, T_DOUBLE, 0, 0 }, { 0 } } };
+static const struct message m_hist_point = { (const struct fdef[]){
+    { "startTimeUnixNano", 2, T_F64, 0, 0 }, { "timeUnixNano", 3, T_F64, 0, 0 }, { "count", 4, T_F64, 0, 0 },
+    { "sum", 5, T_DOUBLE, 0, 0 }, { "bucketCounts", 6, T_F64, 0, true }, { "explicitBounds", 7, T_DOUBLE, 0, true },
+    { "attributes", 9, T_MSG, &m_key_value, true }, { "flags", 10, T_INT, 0, 0 }, { "min", 11, T_DOUBLE, 0, 0 }, { 0 } } };
+static const struct message m_side = { (const struct fdef[]){
+    { "offset", 1, T_SINT, 0, 0 }, { "bucketCounts", 2, T_INT, 0, true }, { 0 } } };
+static const struct message m_exp_point = { (const struct fdef[]){
+    { "attributes", 1, T_MSG, &m_key_value, true }, { "startTimeUnixNano", 2, T_F64, 0, 0 }, { "timeUnixNano", 3, T_F64, 0, 0 },
+    { "count", 4, T_F64, 0, 0 }, { "sum", 5, T_DOUBLE, 0, 0 }, { "scale", 6, T_SINT, 0, 0 }, { "zeroCount", 7, T_F64, 0, 0 },
+    { "positive", 8, T_MSG, &m_side, 0 }, { "negative", 9, T_MSG, &m_side, 0 }, { "flags", 10, T_INT, 0, 0 },
+    { "zeroThreshold", 14, T_DOUBLE, 0, 0 }, { 0 } } };
+static const struct message m_quantile = { (const struct fdef[]){
+    { "quantile", 1, T_DOUBLE, 0, 0 }, { "value", 2, T_DOUBLE, 0, 0 }, { 0 } } };
+static const struct message m_summary_point = { (const struct fdef[]){
+    { "startTimeUnixNano", 2, T_F64, 0, 0 }, { "timeUnixNano", 3, T_F64, 0, 0 }, { "count", 4, T_F64, 0, 0 },
+    { "sum", 5, T_DOUBLE, 0, 0 }, { "quantileValues", 6, T_MSG, &m_quantile, true },
+    { "attributes", 7, T_MSG, &m_key_value, true }, { "flags", 8, T_INT, 0, 0 }, { 0 } } };
 static const struct message m_gauge = { (const struct fdef[]){ { "dataPoints", 1, T_MSG, &m_number_point, true }, { 0 } } };
 static const struct message m_sum = { (const struct fdef[]){
     { "dataPoints", 1, T_MSG, &m_number_point, true }, { "aggregationTemporality", 2, T_INT, 0, 0 },
     { "isMonotonic", 3, T_BOOL, 0, 0 }, { 0 } } };
-static const struct message m_other = { (const struct fdef[]){
-    { "dataPoints", 1, T_MSG, &m_other_point, true }, { "aggregationTemporality", 2, T_INT, 0, 0 }, { 0 } } };
+static const struct message m_hist = { (const struct fdef[]){
+    { "dataPoints", 1, T_MSG, &m_hist_point, true }, { "aggregationTemporality", 2, T_INT, 0, 0 }, { 0 } } };
+static const struct message m_exp = { (const struct fdef[]){
+    { "dataPoints", 1, T_MSG, &m_exp_point, true }, { "aggregationTemporality", 2, T_INT, 0, 0 }, { 0 } } };
+static const struct message m_summary = { (const struct fdef[]){ { "dataPoints", 1, T_MSG, &m_summary_point, true }, { 0 } } };
 static const struct message m_metric = { (const struct fdef[]){
     { "name", 1, T_STR, 0, 0 }, { "description", 2, T_STR, 0, 0 }, { "unit", 3, T_STR, 0, 0 },
-    { "gauge", 5, T_MSG, &m_gauge, 0 }, { "sum", 7, T_MSG, &m_sum, 0 }, { "histogram", 9, T_MSG, &m_other, 0 },
-    { "exponentialHistogram", 10, T_MSG, &m_other, 0 }, { "summary", 11, T_MSG, &m_other, 0 }, { 0 } } };
+    { "gauge", 5, T_MSG, &m_gauge, 0 }, { "sum", 7, T_MSG, &m_sum, 0 }, { "histogram", 9, T_MSG, &m_hist, 0 },
+    { "exponentialHistogram", 10, T_MSG, &m_exp, 0 }, { "summary", 11, T_MSG, &m_summary, 0 }, { 0 } } };
 
 static const struct message m_log_record = { (const struct fdef[]){
     { "timeUnixNano", 1, T_F64, 0, 0 }, { "severityNumber", 2, T_INT, 0, 0 }, { "severityText", 3, T_STR, 0, 0 },
@@ -124,6 +142,9 @@ static void put_scalar(struct json *j, const struct fdef *f, struct buf *out)
     case T_INT:
         enc_int(out, f->number, n);
         break;
+    case T_SINT:
+        enc_int(out, f->number, n << 1 ^ (uint64_t)((int64_t)n >> 63));
+        break;
     case T_F64:
     case T_SF64:
         enc_fixed64(out, f->number, n);
@@ -165,8 +186,11 @@ static void to_protobuf(struct json *j, const struct message *m, struct buf *out
         if (t == J_NULL)
             continue;
         if (f->repeated) {
-            while (json_next(j) == J_OBJ)
-                put_message(j, f, out);
+            for (t = json_next(j); t == J_OBJ || t == J_NUM || t == J_STR; t = json_next(j))
+                if (t == J_OBJ)
+                    put_message(j, f, out);
+                else
+                    put_scalar(j, f, out);
         } else if (f->type == T_MSG) {
             put_message(j, f, out);
         } else {
@@ -251,6 +275,9 @@ static void put_json(const struct fdef *f, const struct pb_field *v, struct jw *
         break;
     case T_INT:
         jw_i64(w, (int64_t)v->n);
+        break;
+    case T_SINT:
+        jw_i64(w, (int64_t)(v->n >> 1) ^ -(int64_t)(v->n & 1));
         break;
     case T_F64:
     case T_SF64:
