@@ -57,3 +57,4 @@ void access_config_diff(const struct config *old, const struct config *new, stru
 struct access *access_make(const struct config *c, const struct clock *clock);
 /* The documentation's table. */
 void access_describe(struct buf *out);
+void tls_describe(struct buf *out);                /* tls_doc.c: of tls_server_config */

@@ -7,8 +7,9 @@
  *               call_run -> call_prove -> (prover) prove_run -> 401, or on to the pool
  *
  * Everything is decided before a byte of the body is read, but for that last way: there up
- * to HTTP_UNPROVEN_BODY_MAX of it is. A larger body, or one of unknown length, is answered
- * with 503 "try again", and its password is hashed meanwhile.
+ * to HTTP_UNPROVEN_BODY_MAX of it is, of HTTP_UNPROVEN_MAX requests at once. A larger body, one of
+ * unknown length or one too many is answered with 503 "try again", and its password is hashed
+ * meanwhile.
  */
 #include <string.h>
 
@@ -68,7 +69,8 @@ static bool settle(struct call *c, const struct access_verdict *v)
         call_refuse(c, v->status, "%s", v->why);
         return false;
     }
-    c->req.user = v->user;
+    if (v->user.n)
+        c->req.user = v->user;
     return true;
 }
 
@@ -133,6 +135,14 @@ static bool hash_early(struct call *c, struct access *a)
     return false;
 }
 
+void call_proven(struct call *c)
+{
+    if (!c->access)
+        return;
+    access_unref(TAKE(c->access));
+    atomic_fetch_sub(&c->home->server->unproven, 1);
+}
+
 static void prove_run(struct prove *p)
 {
     struct call *c = (struct call *)(void *)((char *)p - offsetof(struct call, prove));
@@ -141,7 +151,7 @@ static void prove_run(struct prove *p)
     struct access_verdict v = { .status = 503, .why = "the server is stopping" };
     if (atomic_load(&s->state) != SERVER_STOPPED)
         access_prove(c->access, &ask, &c->mem, &v);
-    access_unref(TAKE(c->access));
+    call_proven(c);
     if (settle(c, &v) && !pool_submit(s->pool, &c->item))
         call_refuse(c, 503, "too many requests are waiting");
 }
@@ -162,6 +172,7 @@ void call_prove(struct call *c)
 bool call_may(struct call *c)
 {
     struct access *a = server_access(c->home->server);
+    c->req.user = c->req.cert_name;                /* a token or a user says more */
     if (!a)
         return true;
     add_headers(c, access_listener(a, c->req.listener));
@@ -171,10 +182,13 @@ bool call_may(struct call *c)
         access_unref(a);
         return settle(c, &v);
     }
-    if (!c->head.chunked && c->head.length <= HTTP_UNPROVEN_BODY_MAX) {
+    bool small = !c->head.chunked && c->head.length <= HTTP_UNPROVEN_BODY_MAX;
+    if (small && atomic_fetch_add(&c->home->server->unproven, 1) < HTTP_UNPROVEN_MAX) {
         c->access = a;
         return true;
     }
+    if (small)
+        atomic_fetch_sub(&c->home->server->unproven, 1);
     bool busy = !hash_early(c, a);
     call_refuse(c, 503, "%s", busy ? "too many passwords are waiting to be checked" : "the password is being checked; send it again");
     return false;

@@ -80,7 +80,8 @@ enum {
     /* Passwords (call_access.c). A hash takes 50 ms of a core, and yescrypt 16 MB. */
     HTTP_PROVERS = 2,                              /* threads that hash */
     HTTP_PROVE_QUEUE_MAX = 64,                     /* waiting for them */
-    HTTP_UNPROVEN_BODY_MAX = 64 << 10,             /* of a request whose password has not been seen before */
+    HTTP_UNPROVEN_BODY_MAX = 64 << 10,             /* of a request whose password has not been seen before ... */
+    HTTP_UNPROVEN_MAX = 64,                        /* ... and so many of those at once */
 
     /* Time. */
     HTTP_HANDSHAKE_MS = 10 * 1000,                 /* from the connection to the end of the TLS handshake */

@@ -54,7 +54,7 @@ struct http_server {
     struct pool *prover;                           /* hashes passwords; made when there are users */
 
     _Atomic(enum server_state) state;
-    atomic_uint refs, conns, streams, running;
+    atomic_uint refs, conns, streams, running, unproven;
     atomic_size_t inflight;
     atomic_ullong accepted, requests, refused;
 

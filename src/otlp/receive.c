@@ -41,6 +41,15 @@ static void hint(struct otlp_receiver *rx, const char *cause, const char *text)
         rx->hint(rx->arg, cause, text);
 }
 
+static int rpc_code(int status)
+{
+    return status == 401   ? RPC_UNAUTHENTICATED
+           : status == 403 ? RPC_PERMISSION_DENIED
+           : status == 413 ? RPC_RESOURCE_EXHAUSTED
+           : status >= 429 ? RPC_UNAVAILABLE
+                           : RPC_INVALID_ARGUMENT;
+}
+
 static void refuse(struct http_req *r, enum otlp_form form, int status, struct str why)
 {
     if (form == OTLP_GRPC) {
@@ -48,8 +57,7 @@ static void refuse(struct http_req *r, enum otlp_form form, int status, struct s
                   status == 503 ? OTLP_RETRY_AFTER_S : 0);
         return;
     }
-    int code = status == 413 ? RPC_RESOURCE_EXHAUSTED : status >= 429 ? RPC_UNAVAILABLE : RPC_INVALID_ARGUMENT;
-    http_reply(r, status, otlp_form_type(form), otlp_status(form, code, why, r->mem));
+    http_reply(r, status, otlp_form_type(form), otlp_status(form, rpc_code(status), why, r->mem));
 }
 
 /* The log's line names path and status; the cause is one per kind, so that the log stays short. */

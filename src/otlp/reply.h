@@ -11,7 +11,13 @@
 enum otlp_form { OTLP_PROTOBUF, OTLP_JSON, OTLP_GRPC };       /* the last: protobuf in a gRPC message */
 
 /* Codes of google.rpc.Status. */
-enum { RPC_INVALID_ARGUMENT = 3, RPC_RESOURCE_EXHAUSTED = 8, RPC_UNAVAILABLE = 14 };
+enum {
+    RPC_INVALID_ARGUMENT = 3,
+    RPC_PERMISSION_DENIED = 7,
+    RPC_RESOURCE_EXHAUSTED = 8,
+    RPC_UNAVAILABLE = 14,
+    RPC_UNAUTHENTICATED = 16,
+};
 
 struct str otlp_form_type(enum otlp_form form);    /* the content type */
 struct str otlp_success(enum otlp_form form, enum otlp_signal signal, uint64_t rejected, struct str why, struct arena *mem);
