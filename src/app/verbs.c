@@ -60,6 +60,7 @@ static const struct {
     { "routes", app_describe_routes },
     { "man", describe_man },
     { "access", access_describe },
+    { "tls", tls_describe },
     { "scrape", scrape_describe },
     { "privacy", privacy_describe },
 };
@@ -79,7 +80,7 @@ static int run_describe(const struct verb *v, int argc, char **argv)
             fwrite(out.p, 1, out.n, stdout);
             return 0;
         }
-    return verb_wrong("describe wants one of " "keys, routes, man, access, scrape, privacy", what);
+    return verb_wrong("describe wants one of " "keys, routes, man, access, tls, scrape, privacy", what);
 }
 
 static int run_version(const struct verb *v, int argc, char **argv)
@@ -130,7 +131,7 @@ const struct verb verbs[] = {
       run_demo },
     { "check-config", "FILE", "say whether a configuration is right", options_serve,
       "Reads it as serve would, the environment and the other options with it, and changes nothing.", run_check_config },
-    { "describe", "keys|routes|man|access|scrape|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
+    { "describe", "keys|routes|man|access|tls|scrape|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },
     { 0 },

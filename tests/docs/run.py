@@ -31,7 +31,7 @@ def links():
 
 
 def main():
-    checks = [table('docs/configuration.md', 'keys'), table('docs/api.md', 'routes'), links(), manual()]
+    checks = [table('docs/configuration.md', 'keys'), table('docs/configuration.md', 'tls'), table('docs/api.md', 'routes'), links(), manual()]
     failed = 0
     for check in checks:
         problems = list(check)
