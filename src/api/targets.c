@@ -34,8 +34,8 @@ static void write_time(struct jw *w, struct str key, int64_t ns)
 
 static struct str duration_text(struct arena *mem, int64_t ns)
 {
-    int64_t ms = ns / NS_PER_MS;
-    return ms % 1000 ? arena_fmt(mem, "%lldms", (long long)ms) : arena_fmt(mem, "%llds", (long long)(ms / 1000));
+    char text[NUM_DURATION_MAX];
+    return arena_str(mem, (struct str){ text, num_fmt_duration(text, ns) });
 }
 
 static struct str health_text(enum target_health h)

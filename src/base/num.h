@@ -16,6 +16,9 @@ size_t num_fmt_i64(char out[24], int64_t v);
 
 /* Prometheus durations: 1h30m, 5m, 90s, 1d, 1w, 1y, 100ms. ns; overflow is false. */
 MUST bool num_duration(struct str s, int64_t *ret_ns);
+enum { NUM_DURATION_MAX = 64 };
+/* As Prometheus prints them: 1m30s, 1d, 1y where it is whole years; whole milliseconds. */
+size_t num_fmt_duration(char out[NUM_DURATION_MAX], int64_t ns);
 /* Go's time.ParseDuration: 1.5h, 250ms, 3us, -2m. */
 MUST bool num_go_duration(struct str s, int64_t *ret_ns);
 /* RFC 3339 with optional fraction and zone -> Unix ns. */

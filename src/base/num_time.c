@@ -1,4 +1,5 @@
 /* base/num_time.c -- durations and dates as text: Prometheus's, Go's, RFC 3339. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -60,6 +61,31 @@ bool num_duration(struct str s, int64_t *ret_ns)
     }
     *ret_ns = sum;
     return true;
+}
+
+size_t num_fmt_duration(char out[NUM_DURATION_MAX], int64_t ns)
+{
+    /* Years and weeks only where nothing is left over. */
+    static const struct {
+        const char *name;
+        int64_t ms;
+        bool exact;
+    } units[] = {
+        { "y", 365 * INT64_C(86400000), true }, { "w", 7 * INT64_C(86400000), true }, { "d", INT64_C(86400000), false },
+        { "h", 3600000, false }, { "m", 60000, false }, { "s", 1000, false }, { "ms", 1, false },
+    };
+    int64_t ms = ns / NS_PER_MS;
+    size_t n = 0;
+    CHECK(ms >= 0);
+    if (!ms)
+        return (size_t)snprintf(out, NUM_DURATION_MAX, "0s");
+    for (size_t i = 0; i < LEN(units); i++) {
+        if (ms < units[i].ms || (units[i].exact && ms % units[i].ms))
+            continue;
+        n += (size_t)snprintf(out + n, NUM_DURATION_MAX - n, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
+        ms %= units[i].ms;
+    }
+    return n;
 }
 
 /* Takes ["." digit*] off the front: the digits that fit, and 10 to their number. */

@@ -86,3 +86,8 @@ def recorded(folder):
         raw = open(os.path.join(where, name), 'rb').read()
         found.append(raw.split(b'\r\n\r\n', 1)[1])
     return found
+
+
+def truth():
+    """What the last scrape of each recording shows: cost and tokens by type."""
+    return json.load(open(os.path.join(FIXTURES, 'truth-scrape.json')))
