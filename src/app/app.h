@@ -68,6 +68,7 @@ struct frame_decoder app_frame_decoder(void);       /* of every kind of frame, f
 MUST enum err app_listen(struct app *a, struct fault *f);
 
 /* protect.c: tokens, users and TLS of this configuration from now on. */
+MUST enum err app_tls_check(const struct config *c, struct fault *f);   /* can every listener's certificate be used? */
 MUST enum err app_protect(struct app *a, const struct config *c, struct fault *f);
 /* Would a listener, bound where it is, be left without any? */
 MUST bool app_protect_fits(struct app *a, const struct config *c, struct fault *f);

@@ -22,19 +22,36 @@ static uint32_t guards_of(const struct access_part *p)
            (access_is_open(p) ? API_OPEN : 0);
 }
 
+static enum err new_tls(const struct access_part *p, uint32_t port, struct tls_server **ret, struct fault *f)
+{
+    struct fault inner = { 0 };
+    enum err e = tls_server_new(&p->tls, ret, &inner);
+    return e ? fault_set(f, e, 0, STR_FMT ": tls_server_config: %s", STR_ARG(port_names[port]), inner.msg) : OK;
+}
+
 static enum err make_tls(struct app *a, const struct config *c, struct tls_server *ret[PORT_COUNT], struct fault *f)
 {
     for (uint32_t i = 0; i < PORT_COUNT; i++) {
         struct access_part p = access_part(c, i);
         if (!p.tls_given || !listener(a, i))
             continue;
-        enum err e = tls_server_new(&p.tls, &ret[i], f);
-        if (e) {
-            struct fault inner = *f;
-            return fault_set(f, e, 0, STR_FMT ": tls_server_config: %s", STR_ARG(port_names[i]), inner.msg);
-        }
+        enum err e = new_tls(&p, i, &ret[i], f);
+        if (e)
+            return e;
     }
     return OK;
+}
+
+enum err app_tls_check(const struct config *c, struct fault *f)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; !e && i < PORT_COUNT; i++) {
+        struct tls_server *t = NULL;
+        struct access_part p = access_part(c, i);
+        e = p.tls_given ? new_tls(&p, i, &t, f) : OK;
+        tls_server_unref(t);
+    }
+    return e;
 }
 
 static enum err put_in_force(struct app *a, const struct config *c, struct tls_server *tls[PORT_COUNT], struct fault *f)

@@ -42,7 +42,12 @@ static int run_check_config(const struct verb *v, int argc, char **argv)
         fprintf(stderr, "ccmon: %s\n", f.msg);
         return 2;
     }
+    enum err e = app_tls_check(&c, &f);
     config_done(&c);
+    if (e) {
+        fprintf(stderr, "ccmon: %s\n", f.msg);
+        return 2;
+    }
     printf("%s is right\n", o.config_path ? o.config_path : o.web_config_path ? o.web_config_path : "the command line");
     return 0;
 }

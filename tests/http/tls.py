@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +19,7 @@ import certs                                       # noqa: E402
 import h2                                          # noqa: E402
 import recordings                                  # noqa: E402
 import replay                                      # noqa: E402
-from ccmon import Ccmon                            # noqa: E402
+from ccmon import BINARY, Ccmon                    # noqa: E402
 
 PATIENCE_S = 20
 passed = failures = 0
@@ -163,8 +164,11 @@ def mistakes(pki):
         check('TLS 1.3 is served', refused(pki, c, pki.context()) == 'answered 200')
     for text in ('{cert_file: gone.pem, key_file: live.key}', '{cert_file: live.pem, key_file: client.key}', '{cert_file: live.pem}',
                  '{cert_file: live.pem, key_file: live.key, cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}'):
+        config = pki.config(listeners('tls_server_config: ' + text + '\n'))
+        p = subprocess.run([BINARY, 'check-config', config[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        check('check-config finds ' + text, p.returncode == 2 and b'otlp-http: tls_server_config: ' in p.stdout, p.stdout)
         try:
-            with Ccmon(pki.config(listeners('tls_server_config: ' + text + '\n'))):
+            with Ccmon(config):
                 check('it starts with ' + text, False)
         except RuntimeError as e:
             check('why it does not start with ' + text, 'tls_server_config' in str(e), e)
