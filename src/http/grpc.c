@@ -106,7 +106,7 @@ static struct str retry_details(enum grpc_code code, struct str why, uint32_t re
 
 static void say_codings(struct http_req *r)
 {
-    http_reply_header(r, S("grpc-accept-encoding"), S("identity,gzip,deflate"));
+    http_reply_header(r, S("grpc-accept-encoding"), S("identity,gzip,deflate,zstd"));
 }
 
 void grpc_fail(struct http_req *r, enum grpc_code code, struct str why, uint32_t retry_s)

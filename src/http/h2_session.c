@@ -271,7 +271,7 @@ void h2_session_feed(struct h2_session *s, struct str in)
     }
     /* Beyond what the library answers by itself: no HTTP/2 at all, or acknowledgements piling up. */
     bool flood = n != NGHTTP2_ERR_BAD_CLIENT_MAGIC;
-    fail(s, flood, flood ? "more frames to acknowledge than are taken" : "the connection preface of HTTP/2 is not right");
+    fail(s, flood, flood ? "more frames than are taken" : "the connection preface of HTTP/2 is not right");
     h2_session_end(s, flood ? H2_CALM : H2_PROTOCOL_ERROR);
 }
 

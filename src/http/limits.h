@@ -43,7 +43,7 @@ enum {
     HTTP2_CONN_WINDOW = 1 << 20,                   /* ... and of all bodies of a connection together */
     HTTP2_TABLE_BYTES = 4096,                      /* HPACK, each way: the protocol's own default */
     HTTP2_SETTINGS_MAX = 32,                       /* entries of one SETTINGS frame; there are seven */
-    HTTP2_CONTINUATIONS_MAX = 8,                   /* after one HEADERS: HTTP_HEAD_MAX in frames of 16 KiB, and two */
+    HTTP2_CONTINUATIONS_MAX = 7,                   /* after one HEADERS: HTTP_HEAD_MAX in frames of 16 KiB, and one */
     HTTP2_ACKS_MAX = 256,                          /* SETTINGS and PING whose answer a client does not take */
     HTTP2_FIELDS_FLOOD = 4 * HTTP_HEADERS_MAX,     /* up to here too many fields are a 431, beyond an attack ... */
     HTTP2_HEAD_FLOOD = 4 * HTTP_HEAD_MAX,          /* ... and so with their bytes, unpacked */

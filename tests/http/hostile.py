@@ -101,7 +101,6 @@ WIRE = [
     ('another host', b'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n', (b'403', b'421')),
     ('a header of 1 MB', b'GET / HTTP/1.1\r\nHost: localhost\r\nX: ' + b'a' * (1 << 20) + b'\r\n\r\n', (b'431', b'400', b'cut')),
     ('not HTTP', b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', (b'400', b'')),
-    ('HTTP/2 preface', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', (b'400', b'505')),
 ]
 
 

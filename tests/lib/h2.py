@@ -209,7 +209,8 @@ class Connection:
         elif kind == SETTINGS and not flags & ACK:
             for i in range(0, len(payload), 6):
                 key, value = struct.unpack('>HI', payload[i:i + 6])
-                if key == 4:
+                if key == 4:                       # holds for streams that are open, too
+                    self.windows = {s: w + value - self.first_window for s, w in self.windows.items()}
                     self.first_window = value
             self.send(frame(SETTINGS, ACK, 0))
         elif kind == SETTINGS:
