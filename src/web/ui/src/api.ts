@@ -66,6 +66,7 @@ export interface Status {
   read_only: boolean;
   reason: string;
   open: boolean;
+  demo: boolean;
   data_dir: string;
   disk_bytes: number;
   log_bytes: number;
@@ -74,6 +75,32 @@ export interface Status {
   listeners: Listener[];
   /** The latest of them. */
   refused_senders: RefusedSender[];
+}
+
+/* GET /api/ccmon/targets */
+export interface ScrapeTarget {
+  job: string;
+  instance: string;
+  url: string;
+  default: boolean;
+  state: string;
+  claude_code: boolean;
+  error: string;
+  cure: string;
+  last_scrape_ns: string;
+  last_good_ns: string;
+  duration_seconds: number;
+  interval_seconds: number;
+  samples: number;
+  sessions: string[];
+  owner: { pid: number; name: string } | null;
+}
+
+export interface ScrapeTargets {
+  targets: ScrapeTarget[];
+  watched_ports: number;
+  blind: string[];
+  mend: string;
 }
 
 /* The events of GET /api/ccmon/live */

@@ -11,15 +11,17 @@ import { TimePicker } from "./timepicker";
 import { Icon, later } from "./widgets";
 
 const SETUP = "/setup";
+const TARGETS = "/targets";
 
 /* Views come in files of their own, fetched when they are first shown. */
 const Board = later(() => import("./views/board").then((m) => m.Board));
 const Setup = later(() => import("./views/setup").then((m) => m.Setup));
+const Targets = later(() => import("./views/targets").then((m) => m.Targets));
 
 export const boardOf = () => boards.find((b) => b.path === path.value);
 
 function Nav() {
-  const pages = [...boards.map((b) => ({ path: b.path, title: b.title })), { path: SETUP, title: "Setup" }];
+  const pages = [...boards.map((b) => ({ path: b.path, title: b.title })), { path: TARGETS, title: "Targets" }, { path: SETUP, title: "Setup" }];
   return (
     <nav aria-label="Pages">
       {pages.map((p) => <a key={p.path} href={linkOf(p.path, range.value, filters.value)} aria-current={path.value === p.path ? "page" : undefined}>{p.title}</a>)}
@@ -46,7 +48,12 @@ function Banners() {
   if (statusError.value)
     lines.push({ key: "status", tone: "bad", text: statusError.value });
   if (s?.open)
-    lines.push({ key: "open", tone: "warn", text: "Anyone who reaches this address can read everything here: ccmon is bound beyond this machine without access control." });
+    lines.push({ key: "open", tone: "warn", text: "Anyone who reaches this address can read and write everything here." });
+  if (s?.demo)
+    lines.push({ key: "demo", tone: "warn", text: "A demo: everything here is made up." });
+  const lost = s?.refused_senders.find((r) => r.otlp);
+  if (lost)
+    lines.push({ key: "refused", tone: "bad", text: `${lost.peer} was refused (${lost.why}). What it sent is lost, see Targets.` });
   if (s?.read_only)
     lines.push({ key: "full", tone: "bad", text: `Nothing new is stored: ${s.reason}. Senders are told to try again; what is stored can be read.` });
   for (const l of s?.listeners ?? []) {
@@ -59,6 +66,8 @@ function Banners() {
 function Page() {
   if (path.value === SETUP)
     return <Setup />;
+  if (path.value === TARGETS)
+    return <Targets />;
   const board = boardOf();
   const s = status.value;
   if (board && s)

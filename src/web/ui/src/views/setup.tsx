@@ -4,8 +4,7 @@ import { useSignal } from "@preact/signals";
 import { msOf, type Listener, type Status } from "../api";
 import { now, status } from "../data";
 import { link } from "../live";
-import { text } from "../format";
-import { agoOf, longDuration } from "../time";
+import { agoOf } from "../time";
 import { Code, Icon } from "../widgets";
 
 interface Extra {
@@ -83,35 +82,14 @@ function Traps({ endpoint }: { endpoint: string }) {
       <ul>
         <li><b>Wait for the interval, or for the end.</b> Metrics are sent every 60 s and events every 5 s; a short <code>claude -p</code> run sends everything once, when it ends. A killed run sends nothing more.</li>
         <li><b>Restart Claude Code.</b> The variables are read at its start. In a terminal they hold for that terminal only; in <code>settings.json</code> for all sessions.</li>
-        <li><b>Use port {port} for http/protobuf and http/json.</b> gRPC (4317) is not answered by this version.</li>
+        <li><b>Use port {port} for http/protobuf and http/json,</b> 4317 for <code>OTEL_EXPORTER_OTLP_PROTOCOL=grpc</code>. Either takes both.</li>
+        <li><b>Refused senders are not told.</b> <a href="/targets">Targets</a> names them; <code>ccmon doctor</code> finds what is wrong, also in your settings.</li>
         <li><b>Per-signal endpoints are taken verbatim.</b> <code>OTEL_EXPORTER_OTLP_METRICS_ENDPOINT</code> needs the whole path, <code>{endpoint}/v1/metrics</code>; the general one gets it added.</li>
         <li><b>Exporter variables in a repository's own <code>.claude/settings.json</code> are ignored,</b> and managed settings win over yours.</li>
         <li><b>Errors are silent</b> unless <code>CLAUDE_CODE_OTEL_DIAG_STDERR=1</code> is set.</li>
       </ul>
       <p>To test the way here without Claude Code (the answer is <code>{"{}"}</code>, and nothing is stored):</p>
       <Code text={`curl -sS -H 'Content-Type: application/json' -d '{}' ${endpoint}/v1/logs`} />
-    </section>
-  );
-}
-
-function Server({ s }: { s: Status }) {
-  const retention = Number(s.retention_ns) / 1e6;
-  return (
-    <section class="panel text">
-      <h2>This server</h2>
-      <div class="scroll"><table class="grid">
-        <thead><tr><th scope="col">Listener</th><th scope="col">Address</th><th scope="col">State</th></tr></thead>
-        <tbody>{s.listeners.map((l) => (
-          <tr key={l.name}><th scope="row">{l.name}</th><td>{l.addr}</td><td class={l.problem ? "bad" : ""}>{l.problem || "listening"}</td></tr>
-        ))}</tbody>
-      </table></div>
-      <dl class="facts">
-        <div><dt>Version</dt><dd>{s.version}, up {agoOf(now.value - msOf(s.start_ns)).replace(" ago", "")}</dd></div>
-        <div><dt>Data</dt><dd><code>{s.data_dir}</code></dd></div>
-        <div><dt>On disk</dt><dd>{text(s.disk_bytes + s.log_bytes, "bytes")}, kept {retention > 0 ? `for ${longDuration(retention)}` : "forever"}</dd></div>
-        <div><dt>Rows</dt><dd>{text(s.rows.samples, "count")} samples, {text(s.rows.logs, "count")} events, {text(s.rows.spans, "count")} spans</dd></div>
-        <div><dt>Resends dropped</dt><dd>{text(s.duplicates, "count")} rows since the start</dd></div>
-      </dl>
     </section>
   );
 }
@@ -150,7 +128,6 @@ export function Setup({ first = false }: { first?: boolean }) {
         <p class="muted small-print"><Icon name="info" /> Data stays in <code>{s.data_dir}</code> on the machine that runs ccmon. Nothing is sent on.</p>
       </section>
       <Traps endpoint={endpoint} />
-      <Server s={s} />
     </div>
   );
 }
