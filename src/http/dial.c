@@ -118,6 +118,9 @@ static enum fetch_end connect_one(const struct net_addr *a, int64_t deadline, co
     socklen_t n = sizeof(no);
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &no, &n))
         no = errno;
+    struct net_addr own;
+    if (!no && net_local(fd, &own) && net_same_ip(&own, a) && own.port == a->port)
+        no = ECONNREFUSED;                         /* nobody is there: the kernel chose that very port for us */
     if (no)
         return connect_failed(a, no, f);
     *ret_fd = fd;
