@@ -156,13 +156,33 @@ int bed_fork(struct bed *b, int (*run)(struct bed *b, void *arg), void *arg)
 
 /* ---- text ------------------------------------------------------------------ */
 
+/* A byte as two letters from 'a' on: no separator is among them. */
+static void put_letters(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        buf_byte(b, (char)('a' + ((unsigned char)s.p[i] >> 4)));
+        buf_byte(b, (char)('a' + (s.p[i] & 15)));
+    }
+}
+
+static struct str get_letters(struct str s, struct arena *mem)
+{
+    char *out = arena_alloc(mem, s.n / 2 + 1, 1);
+    for (size_t i = 0; i + 1 < s.n; i += 2)
+        out[i / 2] = (char)((s.p[i] - 'a') << 4 | (s.p[i + 1] - 'a'));
+    return (struct str){ out, s.n / 2 };
+}
+
 static void put_value(struct buf *b, const struct value *v)
 {
     switch (v->type) {
-    case V_STR:
     case V_BYTES:
+        buf_byte(b, 'y');
+        put_letters(b, v->s);
+        break;
+    case V_STR:
     case V_JSON:
-        buf_byte(b, v->type == V_STR ? 's' : v->type == V_BYTES ? 'y' : 'j');
+        buf_byte(b, v->type == V_STR ? 's' : 'j');
         buf_str(b, v->s);
         break;
     case V_INT:
@@ -183,7 +203,7 @@ static void put_value(struct buf *b, const struct value *v)
     }
 }
 
-static struct value get_value(struct str s)
+static struct value get_value(struct str s, struct arena *mem)
 {
     struct str rest = str_sub(s, 1, s.n);
     int64_t i = 0;
@@ -191,9 +211,11 @@ static struct value get_value(struct str s)
     struct value v = { 0 };
     switch (s.p[0]) {
     case 's':
-    case 'y':
     case 'j':
-        v = (struct value){ .type = s.p[0] == 's' ? V_STR : s.p[0] == 'y' ? V_BYTES : V_JSON, .s = rest };
+        v = (struct value){ .type = s.p[0] == 's' ? V_STR : V_JSON, .s = rest };
+        break;
+    case 'y':
+        v = (struct value){ .type = V_BYTES, .s = get_letters(rest, mem) };
         break;
     case 'i':
         CHECK(str_to_i64(rest, &i));
@@ -263,7 +285,7 @@ static void decode_row(struct batch *b, struct str line)
         struct str cell = str_cut(&line, SEPARATOR), key = str_cut(&cell, '=');
         enum place place = (enum place)(key.p[0] - '0');
         uint32_t col = batch_col(b, place, str_sub(key, 1, key.n));
-        cells_put(place == PLACE_RESOURCE || place == PLACE_SCOPE ? &shared : &r->cells, b->mem, col, get_value(cell));
+        cells_put(place == PLACE_RESOURCE || place == PLACE_SCOPE ? &shared : &r->cells, b->mem, col, get_value(cell, b->mem));
     }
     if (!shared.n)
         return;
@@ -396,7 +418,8 @@ static struct str identity(const struct bed_kept *k, struct arena *mem)
     for (uint32_t i = 0; i < r->ncells; i++) {
         bool is_id = r->cells[i].place == PLACE_FIELD &&
                      (str_eq(r->cells[i].name, S("trace_id")) || str_eq(r->cells[i].name, S("span_id")));
-        if (r->cells[i].v.type != V_NONE && (ids < 2 || is_id))
+        bool is_value = k->table == TABLE_SAMPLE && r->cells[i].place == PLACE_FIELD;   /* a histogram */
+        if (r->cells[i].v.type != V_NONE && !is_value && (ids < 2 || is_id))
             parts[n++] = cell_line(&r->cells[i], mem);
     }
     struct str cells = join(parts, n, mem);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "model/histogram.h"
 
 static int64_t seconds(struct str *line)
 {
@@ -17,10 +18,19 @@ static int64_t seconds(struct str *line)
     return s * NS_PER_S;
 }
 
+static void put_histogram(struct batch *b, struct row *r)
+{
+    int32_t index[] = { -1, 7 };
+    double counts[] = { 1, r->value - 1 };
+    struct histogram h = { .schema = 3, .count = r->value, .sum = 0.5, .pos = { index, counts, LEN(index) } };
+    CHECK(!histogram_put(b, r, &h, NULL));
+}
+
 static void decode_line(struct batch *b, struct str line)
 {
     struct row *r = batch_row(b);
     int64_t temporality = 0;
+    bool histogram = str_starts(line, S("h"));
     str_cut(&line, ' ');
     CHECK(str_to_i64(str_cut(&line, ' '), &temporality));
     int64_t time = seconds(&line);
@@ -30,8 +40,10 @@ static void decode_line(struct batch *b, struct str line)
     r->origin = ORIGIN_OTLP;
     CHECK(str_to_f64(str_cut(&line, ' '), &r->value));
     bool sample = b->table == TABLE_SAMPLE;
+    if (histogram)
+        put_histogram(b, r);
     if (sample)
-        cells_put(&r->cells, b->mem, batch_col(b, PLACE_LABEL, S("__name__")), value_str(S("m_total")));
+        cells_put(&r->cells, b->mem, batch_col(b, PLACE_LABEL, S("__name__")), value_str(histogram ? S("m") : S("m_total")));
     else
         cells_put(&r->cells, b->mem, batch_col(b, PLACE_ATTR, S("v")), value_double(r->value));
     cells_put(&r->cells, b->mem, batch_col(b, sample ? PLACE_LABEL : PLACE_ATTR, sample ? S("session_id") : S("session.id")),
@@ -174,6 +186,23 @@ char *bed_sorted(const char **lines, size_t n)
     return all.p;
 }
 
+/* What the value of a row says; of a histogram, after all of it was read. */
+static double value_of(const struct block *b, enum table t, uint32_t row, bool *ret_histogram, struct arena *mem)
+{
+    struct label_ref v = block_label(b, S("v"), 0), cell = block_label(b, S("histogram"), 1u << PLACE_FIELD);
+    struct value bytes = label_value(&cell, row);
+    *ret_histogram = bytes.type != V_NONE;
+    if (t == TABLE_LOG)
+        return label_value(&v, row).d;
+    if (!*ret_histogram)
+        return b->value[row];
+    struct histogram h;
+    double stands = histogram_value(bytes.s);
+    CHECK(bytes.type == V_BYTES && !histogram_decode(bytes.s, mem, &h, NULL) && !memcmp(&stands, &b->value[row], sizeof stands));
+    CHECK(h.schema == 3 && h.sum == 0.5 && h.pos.n == 2 && h.pos.index[1] == 7 && h.pos.count[1] == h.count - 1);
+    return h.count;
+}
+
 char *bed_rows(struct store_bed *b, enum table t)
 {
     struct source *src = store_source(b->store);
@@ -187,14 +216,16 @@ char *bed_rows(struct store_bed *b, enum table t)
     arena_init(&mem, 64 << 20);
     CHECK(!src->scan_begin(src, &req, &sc, &f));
     while (!src->scan_next(sc, &blk, &f) && blk) {
-        struct label_ref session = block_label(blk, S("session_id"), 0), v = block_label(blk, S("v"), 0);
+        struct label_ref session = block_label(blk, S("session_id"), 0);
         for (uint32_t i = 0; i < blk->nsel; i++) {
             uint32_t row = blk->sel[i];
-            struct value s = label_value(&session, row), x = label_value(&v, row);
-            struct str line = arena_fmt(&mem, "%s %d %lld %lld %g " STR_FMT, t == TABLE_LOG ? "l" : "s",
+            struct value s = label_value(&session, row);
+            bool histogram;
+            double x = value_of(blk, t, row, &histogram, &mem);
+            struct str line = arena_fmt(&mem, "%s %d %lld %lld %g " STR_FMT, t == TABLE_LOG ? "l" : histogram ? "h" : "s",
                                         t == TABLE_LOG ? 0 : blk->temporality[row], (long long)(blk->time_ns[row] / NS_PER_S),
                                         t == TABLE_LOG ? 0 : (long long)(blk->start_ns[row] / NS_PER_S),
-                                        t == TABLE_LOG ? x.d : blk->value[row], STR_ARG(s.s));
+                                        x, STR_ARG(s.s));
             *arena_push(&mem, lines, n, cap) = arena_cstr(&mem, line);
         }
     }

@@ -1,7 +1,8 @@
 /* A store to test: frames are lines of text, writes wait for their answer, what is
  * stored comes back as sorted lines.
  *
- *   line   T temporality time_s start_s value session     T: s sample, l log
+ *   line   T temporality time_s start_s value session     T: s sample, l log, h a native
+ *                                                         histogram of so many observations
  *
  * Rows of a log have the session as session.id and the value as an attribute.
  */

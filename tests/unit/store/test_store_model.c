@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "../../support/store_model.h"
+#include "model/histogram.h"
 #include "rows_model.h"
 
 enum { PAST_MAX = 24, ROWS_MAX = 40, SCANS = 25, SESSIONS = 7 };
@@ -79,6 +80,16 @@ static bool is_possible(const struct bed_row *r, int64_t now)
     return r->said_ns == 0 || (r->said_ns > now - BED_RETENTION && r->said_ns <= now + NS_PER_DAY);
 }
 
+static struct value some_histogram(struct gen *g)
+{
+    int32_t index[3] = { (int32_t)below(g, 3) - 4, 0, 9 };
+    double counts[3] = { (double)below(g, 3), (double)below(g, 1000), 0.5 };
+    struct histogram h = { .schema = (int32_t)below(g, 3), .count = counts[0] + counts[1], .pos = { index, counts, 2 + (uint32_t)below(g, 2) } };
+    struct value v = { .type = V_BYTES };
+    CHECK(!histogram_encode(&g->mem, &h, &v.s, NULL));
+    return v;
+}
+
 static void make_sample(struct gen *g, struct bed_row *r, int64_t now)
 {
     static const char *const names[] = { "claude_code_cost_usage_USD_total", "claude_code_token_usage_tokens_total", "up", "queue" };
@@ -94,6 +105,11 @@ static void make_sample(struct gen *g, struct bed_row *r, int64_t now)
     r->value = kind == 0 ? (double)below(g, 40) / 8 * 0.0123 : (double)below(g, 6);
     if (chance(g, 1))
         r->value = __builtin_nan("");
+    if (r->temporality != TEMPORALITY_CUMULATIVE && chance(g, 20)) {
+        struct value cell = some_histogram(g);
+        put(r, PLACE_FIELD, "histogram", cell);
+        r->value = histogram_value(cell.s);
+    }
     put(r, PLACE_LABEL, "__name__", value_str(str_c(names[kind])));
     if (chance(g, 85))
         put(r, PLACE_LABEL, "session_id", value_str(number(g, "s", 6)));
