@@ -457,15 +457,15 @@ struct access *access_make(const struct config *c, const struct clock *clock)
 static const struct {
     const char *key, *values, *doc;
 } docs[] = {
-    { "bind", "address", "`listeners.NAME` only: what this listener binds in the place of the top-level `bind`. Changes at the next start." },
+    { "bind", "address",
+      "`listeners.NAME` only: what this listener binds, in the place of the top-level `bind`. Changes at the next start." },
     { "open", "`true` `false`", "`listeners.NAME` only: whoever reaches this listener may do everything. Every page shows it." },
-    { "tls_server_config", "map", "TLS for the listener: `cert_file` and `key_file` (or `cert` and `key`, inline), `client_auth_type`, "
-      "`client_ca_file`, `client_allowed_sans`, `min_version`, `max_version`, `cipher_suites`, `curve_preferences`, as in Prometheus." },
+    { "tls_server_config", "map", "TLS: see [below](#tls)." },
     { "http_server_config.http2", "`true` `false`", "Whether HTTP/2 is spoken. Default `true`." },
     { "http_server_config.headers", "map", "Headers for every reply that does not have them: `Content-Security-Policy`, "
       "`Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`, `X-XSS-Protection`." },
-    { "basic_auth_users", "map", "User names and password hashes: bcrypt (`htpasswd -nB NAME`), yescrypt (`mkpasswd`) or another of crypt(3) "
-      "that is still safe." },
+    { "basic_auth_users", "map", "User names and password hashes: bcrypt (`htpasswd -nB NAME`), yescrypt (`mkpasswd`) or another "
+      "of crypt(3) that is still safe." },
     { "bearer_tokens", "list", "ccmon's own. Each has a `name`, shown in its place, and one of the three below." },
     { "bearer_tokens.token", "text", "The token itself, 16 to 4096 visible characters." },
     { "bearer_tokens.token_hash", "`sha256:` and 64 hex digits", "Its SHA-256: `printf %s TOKEN \\| sha256sum`." },

@@ -108,11 +108,14 @@ void app_refused_peer(void *arg, struct str listener, struct str peer, int statu
 {
     struct app *a = arg;
     log_limited(LOG_WARN, why, STR_FMT ": %d to " STR_FMT ": %s", STR_ARG(listener), status, STR_ARG(peer), why);
-    if (status != 429)
-        return;
-    struct refusal x = { .status = status };
+    if (status != 429 && status != 400)
+        return;                                    /* 400 without a request is a handshake that failed: its sender gives up */
+    struct refusal x = { .status = status, .otlp = str_starts(listener, S("otlp")) };
     refusal_text(x.listener, sizeof x.listener, listener);
     refusal_text(x.peer, sizeof x.peer, access_peer_ip(peer));
     refusal_text(x.why, sizeof x.why, str_c(why));
-    audit_note(a->audit, &x);
+    if (status == 429)
+        audit_note(a->audit, &x);
+    else
+        refusals_note(a->refusals, &x, clock_now(&clock_system));
 }
