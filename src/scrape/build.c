@@ -181,10 +181,12 @@ static enum err check_limits(const struct builder *b, const struct lset *s)
     for (uint32_t i = 0; i < s->n; i++) {
         const struct lpair *x = &s->at[i];
         if (l->label_name_length && x->name.n > l->label_name_length)
-            return fault_set(b->f, E_LIMIT, 0, "label_name_length_limit exceeded (metric: " STR_FMT ", label name: " STR_FMT ", length: %zu, limit: %llu)",
+            return fault_set(b->f, E_LIMIT, 0,
+                             "label_name_length_limit exceeded (metric: " STR_FMT ", label name: " STR_FMT ", length: %zu, limit: %llu)",
                              STR_ARG(name), STR_ARG(str_sub(x->name, 0, 50)), x->name.n, (unsigned long long)l->label_name_length);
         if (l->label_value_length && x->value.n > l->label_value_length)
-            return fault_set(b->f, E_LIMIT, 0, "label_value_length_limit exceeded (metric: " STR_FMT ", label name: " STR_FMT ", length: %zu, limit: %llu)",
+            return fault_set(b->f, E_LIMIT, 0,
+                             "label_value_length_limit exceeded (metric: " STR_FMT ", label name: " STR_FMT ", length: %zu, limit: %llu)",
                              STR_ARG(name), STR_ARG(str_sub(x->name, 0, 50)), x->value.n, (unsigned long long)l->label_value_length);
     }
     return OK;
@@ -267,7 +269,8 @@ static enum err relabelled(struct builder *b, struct lset *s, const struct expo_
     if (!*ret_keep)
         return OK;
     if (s->full)
-        return fault_set(b->f, E_LIMIT, 0, "more than %d labels (LSET_MAX) (metric: " STR_FMT ")", LSET_MAX, STR_ARG(str_sub(it->name, 0, 50)));
+        return fault_set(b->f, E_LIMIT, 0, "more than %d labels (LSET_MAX) (metric: " STR_FMT ")", LSET_MAX,
+                         STR_ARG(str_sub(it->name, 0, 50)));
     if (!lset_get(s, S("__name__")).n)
         return fault_set(b->f, E_SYNTAX, 0, "missing metric name (__name__ label)");
     return check_limits(b, s);

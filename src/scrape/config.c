@@ -29,7 +29,8 @@ enum { CONF_ARENA_BYTES = 64 << 20, CONF_FILE_MAX = 4 << 20 };
 const struct field scrape_global_fields[] = {
     { .name = S("scrape_interval"), .type = FIELD_DURATION, .at = G(interval_ns), .min = SCRAPE_INTERVAL_MIN, .max = SCRAPE_INTERVAL_MAX },
     { .name = S("scrape_timeout"), .type = FIELD_DURATION, .at = G(timeout_ns), .min = SCRAPE_INTERVAL_MIN, .max = SCRAPE_INTERVAL_MAX },
-    { .name = S("evaluation_interval"), .type = FIELD_DURATION, .at = G(evaluation_interval_ns), .min = NS_PER_MS, .max = SCRAPE_INTERVAL_MAX },
+    { .name = S("evaluation_interval"), .type = FIELD_DURATION, .at = G(evaluation_interval_ns), .min = NS_PER_MS,
+      .max = SCRAPE_INTERVAL_MAX },
     { .name = S("scrape_protocols"), .type = FIELD_TEXTS, .at = G(protocols), .max = 16 },
     { .name = S("external_labels"), .type = FIELD_PAIRS, .at = G(external_labels), .max = 256 },
     LIMITS(G),
@@ -63,7 +64,8 @@ static const struct field static_fields[] = {
 
 static const struct field files_fields[] = {
     { .name = S("files"), .type = FIELD_TEXTS, .at = offsetof(struct scrape_files, files), .max = FILE_SD_FILES_MAX },
-    { .name = S("refresh_interval"), .type = FIELD_DURATION, .at = offsetof(struct scrape_files, refresh_ns), .min = NS_PER_MS, .max = SCRAPE_INTERVAL_MAX },
+    { .name = S("refresh_interval"), .type = FIELD_DURATION, .at = offsetof(struct scrape_files, refresh_ns), .min = NS_PER_MS,
+      .max = SCRAPE_INTERVAL_MAX },
     { .name = { 0 } },
 };
 
@@ -88,7 +90,8 @@ const struct field scrape_job_fields[] = {
     { .name = S("bearer_token_file"), .type = FIELD_TEXT, .at = J(secret.bearer_file) },
     { .name = S("tls_config"), .type = FIELD_MAP, .at = J(tls_config), .sub = tls_client_fields, .given = J(has_tls) },
     { .name = S("static_configs"), .type = FIELD_LIST, .at = J(statics), .sub = static_fields, .size = sizeof(struct scrape_static) },
-    { .name = S("file_sd_configs"), .type = FIELD_LIST, .at = J(files), .sub = files_fields, .size = sizeof(struct scrape_files), .init = &files_default },
+    { .name = S("file_sd_configs"), .type = FIELD_LIST, .at = J(files), .sub = files_fields,
+      .size = sizeof(struct scrape_files), .init = &files_default },
     { .name = S("relabel_configs"), .type = FIELD_NODE, .at = J(relabel_node) },
     { .name = S("metric_relabel_configs"), .type = FIELD_NODE, .at = J(metric_relabel_node) },
     LIMITS(J),
@@ -444,7 +447,8 @@ static enum err finish_job(struct scrape_conf *c, struct scrape_job *j, struct f
     if (!j->interval_ns)
         j->interval_ns = g->interval_ns;
     if (j->timeout_ns > j->interval_ns)
-        return fault_set(f, E_SYNTAX, 0, STR_FMT ": scrape timeout greater than scrape interval for scrape config with job name \"" STR_FMT "\"",
+        return fault_set(f, E_SYNTAX, 0,
+                         STR_FMT ": scrape timeout greater than scrape interval for scrape config with job name \"" STR_FMT "\"",
                          STR_ARG(j->source), STR_ARG(str_sub(j->name, 0, 60)));
     if (!j->timeout_ns)
         j->timeout_ns = MIN(g->timeout_ns, j->interval_ns);

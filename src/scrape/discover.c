@@ -56,7 +56,8 @@ static void keep_target(struct walk *w, struct target *t)
     uint32_t i = map_intern(&w->seen, key, d->n, &fresh);
     if ((!fresh && target_same(d->at[i], t)) || d->n == SCRAPE_TARGETS_MAX) {
         if (d->n == SCRAPE_TARGETS_MAX && !w->told_limit)
-            tell(w, "scrape-targets", arena_fmt(&d->mem, "more than %d targets (SCRAPE_TARGETS_MAX): the others are not scraped", SCRAPE_TARGETS_MAX));
+            tell(w, "scrape-targets",
+                 arena_fmt(&d->mem, "more than %d targets (SCRAPE_TARGETS_MAX): the others are not scraped", SCRAPE_TARGETS_MAX));
         w->told_limit |= d->n == SCRAPE_TARGETS_MAX;
         target_free(t);
         return;

@@ -373,7 +373,8 @@ static bool is_cancelled(const struct scrape_run *run)
     return __atomic_load_n(run->env->cancelled, __ATOMIC_RELAXED);
 }
 
-void scrape_once(const struct scrape_run *run, struct target_shown *ret, const struct metric_meta **metas, uint32_t *nmetas, struct arena *mem)
+void scrape_once(const struct scrape_run *run, struct target_shown *ret, const struct metric_meta **metas, uint32_t *nmetas,
+                 struct arena *mem)
 {
     struct target *t = run->t;
     struct attempt a = { .run = run, .t = t, .mem = mem, .last_ns = t->last_ns };

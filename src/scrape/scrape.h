@@ -31,6 +31,7 @@ struct scrape_run {
 };
 
 /* Scrapes; *ret is what is to be shown, `metas` (packed as target_keep_metas() does) comes with a good one. */
-void scrape_once(const struct scrape_run *run, struct target_shown *ret, const struct metric_meta **metas, uint32_t *nmetas, struct arena *mem);
+void scrape_once(const struct scrape_run *run, struct target_shown *ret, const struct metric_meta **metas, uint32_t *nmetas,
+                 struct arena *mem);
 /* The target is gone from the configuration: its series become stale. */
 void scrape_end(const struct scrape_run *run);

@@ -179,7 +179,8 @@ static struct lset public_labels(const struct lset *s, struct str addr)
     return out;
 }
 
-enum target_made target_make(struct scrape_conf *conf, const struct scrape_job *job, struct lset *labels, struct target **ret, struct fault *f)
+enum target_made target_make(struct scrape_conf *conf, const struct scrape_job *job, struct lset *labels, struct target **ret,
+                             struct fault *f)
 {
     int64_t interval, timeout;
     struct str url;

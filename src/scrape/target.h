@@ -60,7 +60,8 @@ enum target_made { TARGET_MADE, TARGET_DROPPED, TARGET_BAD };
 
 /* Prometheus's PopulateLabels: fills in the job's labels (`labels` then is what was discovered),
  * relabels, checks. TARGET_BAD: the fault says why. */
-MUST enum target_made target_make(struct scrape_conf *conf, const struct scrape_job *job, struct lset *labels, struct target **ret, struct fault *f);
+MUST enum target_made target_make(struct scrape_conf *conf, const struct scrape_job *job, struct lset *labels, struct target **ret,
+                                  struct fault *f);
 void target_free(struct target *t);
 bool target_same(const struct target *a, const struct target *b);
 /* The next moment after `now` at which it is its turn: by its hash, so that targets are spread. */

@@ -68,8 +68,8 @@ enum err scrape_write(struct sink *sink, const struct frame *w, int64_t start_ns
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     struct str body = frame_body(w, start_ns, &p->mem);
-    enum err e = body.n ? scrape_decode(body, w->time_ns, &p->mem, &p->batch, f) : fault_set(f, E_LIMIT, 0, "the scrape is too large to be stored");
-    if (!e && arena_over(&p->mem))
+    enum err e = body.n ? scrape_decode(body, w->time_ns, &p->mem, &p->batch, f) : E_LIMIT;
+    if (!body.n || (!e && arena_over(&p->mem)))
         e = fault_set(f, E_LIMIT, 0, "the scrape is too large to be stored");
     if (e) {
         pending_free(p);
