@@ -77,7 +77,8 @@ struct str redact_double_text(struct redact *r, double d)
 
 /* ---- a body -------------------------------------------------------------------------------- */
 
-enum err otlp_redact(const struct privacy *p, enum frame_kind kind, struct str body, struct buf *out, struct str *ret, struct fault *f)
+enum err otlp_redact(const struct privacy *p, enum frame_kind kind, struct str body, struct buf *out, struct str *ret,
+                     struct fault *f)
 {
     if (!p) {
         *ret = body;

@@ -14,4 +14,5 @@
 #include "privacy/privacy.h"
 
 /* No rules (p == NULL): the body, at no cost. */
-MUST enum err otlp_redact(const struct privacy *p, enum frame_kind kind, struct str body, struct buf *out, struct str *ret, struct fault *f);
+MUST enum err otlp_redact(const struct privacy *p, enum frame_kind kind, struct str body, struct buf *out, struct str *ret,
+                          struct fault *f);

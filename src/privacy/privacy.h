@@ -52,7 +52,7 @@ struct str privacy_keep(const struct privacy *p, uint64_t rules, struct str valu
 
 /* For docs, status pages: names of the rules that are on, comma-separated; empty for none. */
 struct str privacy_summary(const struct privacy *p);
-/* The ready-made sets as the documentation shows them. */
+/* The keys of a rule and the ready-made sets as the documentation shows them. */
 void privacy_describe(struct buf *out);
 
 /* The rules in force, which a reload replaces. All-zero but for the lock: no rules. */

@@ -72,6 +72,8 @@ uint64_t rule_bit(const struct privacy *p, const struct rule *r);
 /* One more name of a rule; `regex` is taken over. False past NAMES_MAX. */
 MUST bool rule_name(struct privacy *p, const struct rule *r, struct str text, struct regex *regex);
 
+void rules_describe(struct buf *out);
+
 #define PLACE_BIT(place) (1u << (place))
 #define PLACES_ALL       ((1u << PLACE_COUNT) - 1)
 

@@ -32,6 +32,22 @@ static const struct field fields[] = {
     { .name = { 0 } },
 };
 
+/* What the documentation says of them, in the same order. */
+static const struct {
+    const char *values, *doc;
+} words[LEN(fields) - 1] = {
+    { "list of names", "Attributes, labels or fields: names, globs with `*` and `?`, or `/patterns/`. Without it: every name, and of a row's "
+                       "own fields only `body`." },
+    { "list of `attribute` `resource` `scope` `label` `body`",
+      "Where: attributes of log records, spans, their events and links, and structured metadata; of resources; of scopes; labels of series "
+      "and attributes of data points; a row's own texts, which are `body` (a line too), `name`, `status_message`, `trace_state`, "
+      "`severity_text`, `event_name`, `scope_name`, `scope_version`, `description`, `unit`. Without it: everywhere." },
+    { "`drop` `hash` `cut`", "What is done. Needed." },
+    { "0 to 100000", "With `cut`: how many characters stay before the mark. Default 0." },
+    { "pattern", "With `hash` or `cut`: not the whole value, but every match inside of a text, or the pattern's first group." },
+    { "pattern", "With `hash` or `cut`: values, or matches, that are left alone." },
+};
+
 static const struct {
     struct str name;
     uint32_t places;
@@ -111,7 +127,8 @@ static enum err read_places(const struct fields_reader *r, const struct yaml *no
     return OK;
 }
 
-static enum err read_regex(const struct fields_reader *r, const struct yaml *at, struct str key, struct str text, struct regex **ret)
+static enum err read_regex(const struct fields_reader *r, const struct yaml *at, struct str key, struct str text,
+                           struct regex **ret)
 {
     struct fault why = { 0 };
     if (!text.n)
@@ -122,7 +139,8 @@ static enum err read_regex(const struct fields_reader *r, const struct yaml *at,
 }
 
 /* "/.../" is a pattern, everything else a name with '*' and '?'. */
-static enum err read_name(const struct fields_reader *r, const struct yaml *at, struct privacy *p, const struct rule *rule, struct str text)
+static enum err read_name(const struct fields_reader *r, const struct yaml *at, struct privacy *p, const struct rule *rule,
+                          struct str text)
 {
     CLEANUP(regex_freep) struct regex *regex = NULL;
     if (text.n > NAME_BYTES_MAX / 2 || !text.n)
@@ -138,7 +156,8 @@ static enum err read_name(const struct fields_reader *r, const struct yaml *at, 
     return OK;
 }
 
-static enum err read_names(const struct fields_reader *r, const struct yaml *node, struct privacy *p, const struct rule *rule, const struct texts *names)
+static enum err read_names(const struct fields_reader *r, const struct yaml *node, struct privacy *p, const struct rule *rule,
+                           const struct texts *names)
 {
     const struct yaml *list = yaml_get(node, S("names"));
     const struct yaml *y = list && list->kind == YAML_LIST ? list->child : list;
@@ -255,4 +274,11 @@ enum err privacy_new(const struct fields_reader *r, const struct yaml *node, str
     p->summary = arena_str(&p->mem, buf_view(&names));
     *ret = p;
     return OK;
+}
+
+void rules_describe(struct buf *out)
+{
+    buf_str(out, S("| key | values | what it does |\n| --- | --- | --- |\n"));
+    for (size_t i = 0; i < LEN(words); i++)
+        buf_fmt(out, "| `" STR_FMT "` | %s | %s |\n", STR_ARG(fields[i].name), words[i].values, words[i].doc);
 }

@@ -238,8 +238,9 @@ static void put_cell(struct buf *out, struct str s)
 
 void privacy_describe(struct buf *out)
 {
+    rules_describe(out);
     for (const struct set *s = privacy_sets; s->name.n; s++) {
-        buf_fmt(out, "`" STR_FMT "`: %s.\n\n| name | what is done | why |\n| --- | --- | --- |\n", STR_ARG(s->name), s->doc);
+        buf_fmt(out, "\n`" STR_FMT "`: %s.\n\n| name | what is done | why |\n| --- | --- | --- |\n", STR_ARG(s->name), s->doc);
         for (size_t i = 0; i < s->nrows; i++) {
             const struct set_row *row = &s->rows[i];
             buf_str(out, row->kind == ROW_BODY ? S("| (body) unless ") : row->kind == ROW_MATCH ? S("| (any text) ") : S("| "));
@@ -247,6 +248,5 @@ void privacy_describe(struct buf *out)
             put_cell(out, row->name);
             buf_fmt(out, "` | %s | %s |\n", what[row->kind], row->why);
         }
-        buf_str(out, S("\n"));
     }
 }

@@ -290,7 +290,7 @@ static void test_wrong(void **state)
     }
     struct fault f = { 0 };
     struct str got;
-    assert_int_equal(redact(p, OTLP_LOGS, false, S("\x0a\x05\x12\x07""abc"), &got, &f), E_SYNTAX);
+    assert_int_equal(redact(p, OTLP_LOGS, false, S("\x0a\x05\x12\x07" "abc"), &got, &f), E_SYNTAX);
     assert_string_equal(f.msg, "malformed protobuf at byte 3 of 7");
     privacy_unref(p);
     arena_reset(&mem);

