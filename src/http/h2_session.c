@@ -294,7 +294,8 @@ enum { FIELDS_INLINE = 32 };
 
 static void put_field(nghttp2_nv *nv, struct str name, struct str value)
 {
-    *nv = (nghttp2_nv){ (uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)(value.n ? value.p : ""), name.n, value.n, NGHTTP2_NV_FLAG_NONE };
+    const char *p = value.n ? value.p : "";
+    *nv = (nghttp2_nv){ (uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)p, name.n, value.n, NGHTTP2_NV_FLAG_NONE };
 }
 
 /* The fields behind the `first` ones of ret[]. */
