@@ -31,9 +31,20 @@ size_t utf8_step(struct str s, size_t at)
     return overlong || past ? 0 : 4;
 }
 
+/* Only ASCII, and at most a word. */
+static bool is_short_ascii(struct str s)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < s.n; i++)
+        all |= (unsigned char)s.p[i];
+    return all < 0x80;
+}
+
 bool utf8_valid(struct str s)
 {
     size_t i = 0;
+    if (s.n < sizeof(uint64_t) && is_short_ascii(s))
+        return true;
     while (i < s.n) {
         uint64_t w;
         if (s.n - i >= sizeof(w)) {                /* eight ASCII bytes at a time */
@@ -42,6 +53,8 @@ bool utf8_valid(struct str s)
                 i += sizeof(w);
                 continue;
             }
+        } else if (is_short_ascii(str_sub(s, i, s.n))) {
+            return true;
         }
         size_t n = utf8_step(s, i);
         if (n == 0)

@@ -122,12 +122,28 @@ static bool is_value(const struct batch *b, const struct cell *c)
     return b->table == TABLE_SAMPLE && b->cols[c->col].place == PLACE_FIELD;
 }
 
-static struct id128 cells_hash(const struct batch *b, const struct cells *cells)
+/* The newest text of a column and the hash of its cell: neighbours mostly have the same one. */
+struct newest {
+    struct str s;
+    struct id128 hash;
+};
+
+static struct id128 cell_hash_again(const struct batch *b, const struct cell *c, struct newest *newest)
+{
+    struct newest *n = &newest[c->col];
+    if (c->v.type != V_STR || !c->v.s.n)
+        return cell_hash(b, c);
+    if (!str_eq(n->s, c->v.s))
+        *n = (struct newest){ c->v.s, cell_hash(b, c) };
+    return n->hash;
+}
+
+static struct id128 cells_hash(const struct batch *b, const struct cells *cells, struct newest *newest)
 {
     struct id128 sum = { 0 };
     for (uint32_t i = 0; i < cells->n; i++)
         if (cells->at[i].v.type != V_NONE && !is_value(b, &cells->at[i]))
-            id_add(&sum, cell_hash(b, &cells->at[i]));
+            id_add(&sum, cell_hash_again(b, &cells->at[i], newest));
     return sum;
 }
 
@@ -162,7 +178,7 @@ bool row_is_moved(enum table t, const struct row *r)
     return r->claimed_ns && naming_time(t, r) != r->time_ns;
 }
 
-static struct id128 row_hash(const struct batch *b, const struct row *r, const struct id128 *groups)
+static struct id128 row_hash(const struct batch *b, const struct row *r, const struct id128 *groups, struct newest *newest)
 {
     struct id128 sum = { 0 };
     int64_t said = naming_time(b->table, r);
@@ -172,7 +188,7 @@ static struct id128 row_hash(const struct batch *b, const struct row *r, const s
     if (b->table == TABLE_SPAN && span_hash(b, r, &sum)) {
         said = 0;
     } else {
-        sum = cells_hash(b, &r->cells);
+        sum = cells_hash(b, &r->cells, newest);
         if (r->group != ROW_NO_GROUP)
             id_add(&sum, groups[r->group]);
     }
@@ -190,8 +206,9 @@ void rows_identify(struct batch *b)
 {
     struct arena scratch = *b->mem;
     struct id128 *groups = arena_new(&scratch, struct id128, b->ngroups + 1);
+    struct newest *newest = arena_new(&scratch, struct newest, b->ncols + 1);
     for (uint32_t i = 0; i < b->ngroups; i++)
-        groups[i] = cells_hash(b, &b->groups[i]);
+        groups[i] = cells_hash(b, &b->groups[i], newest);
     for (uint32_t i = 0; i < b->nrows; i++)
-        b->rows[i].id = row_hash(b, &b->rows[i], groups);
+        b->rows[i].id = row_hash(b, &b->rows[i], groups, newest);
 }

@@ -3,12 +3,52 @@
 
 #include "base/zip.h"
 
+/* An arena that was used has its pages already: a megabyte of them is what a usual request
+ * takes, and asking the system for them anew costs as much as decoding into them. */
+enum spare { SPARE_NONE, SPARE_THERE, SPARE_BUSY };
+
+static bool turn(struct push_receiver *rx, int i, enum spare from, enum spare to)
+{
+    int old = from;
+    return atomic_compare_exchange_strong(&rx->spare[i].state, &old, to);
+}
+
+static void take_arena(struct push_receiver *rx, struct arena *ret)
+{
+    for (int i = 0; i < PUSH_SPARES; i++)
+        if (turn(rx, i, SPARE_THERE, SPARE_BUSY)) {
+            *ret = rx->spare[i].mem;
+            atomic_store(&rx->spare[i].state, SPARE_NONE);
+            return;
+        }
+    arena_init(ret, PUSH_MEMORY_MAX);
+}
+
+static void give_arena(struct push_receiver *rx, struct arena *a)
+{
+    for (int i = 0; i < PUSH_SPARES; i++)
+        if (turn(rx, i, SPARE_NONE, SPARE_BUSY)) {
+            arena_reset(a);
+            rx->spare[i].mem = *a;
+            atomic_store(&rx->spare[i].state, SPARE_THERE);
+            return;
+        }
+    arena_done(a);
+}
+
+void push_receiver_done(struct push_receiver *rx)
+{
+    for (int i = 0; i < PUSH_SPARES; i++)
+        if (turn(rx, i, SPARE_THERE, SPARE_NONE))
+            arena_done(&rx->spare[i].mem);
+}
+
 struct push_job *push_begin(struct http_req *r)
 {
     struct push_job *j = arena_new(r->mem, struct push_job, 1);
     j->req = r;
     j->rx = r->arg;
-    arena_init(&j->mem, PUSH_MEMORY_MAX);
+    take_arena(j->rx, &j->mem);
     return j;
 }
 
@@ -16,7 +56,7 @@ void push_end(struct push_job *j)
 {
     batch_done(&j->batch);
     buf_done(&j->body);
-    arena_done(&j->mem);
+    give_arena(j->rx, &j->mem);
 }
 
 enum err push_unpack(struct push_job *j, struct str packed, struct str *ret, struct fault *f)

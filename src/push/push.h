@@ -16,6 +16,8 @@
 #include "http/http.h"
 #include "model/sink.h"
 
+enum { PUSH_SPARES = 2 };                          /* requests whose memory is kept for the next ones */
+
 struct push_receiver {
     struct sink *sink;
     _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
@@ -23,7 +25,13 @@ struct push_receiver {
     void (*hint)(void *arg, const char *cause, const char *text);
     void *arg;
     _Atomic uint64_t exemplars;   /* left out so far: there is no place for them */
+    struct {
+        _Atomic int state;
+        struct arena mem;
+    } spare[PUSH_SPARES];         /* private to job.c */
 };
+
+void push_receiver_done(struct push_receiver *rx);   /* after the last request */
 
 /* r->arg is the receiver. */
 extern const struct http_route routes_push_prometheus[];

@@ -150,15 +150,45 @@ void series_histogram(struct samples *s, struct str message)
     *arena_push(s->mem, s->histograms, s->nhistograms, s->cap_histograms) = message;
 }
 
+/* Label i against the one at its place in the series before, which was valid: mostly the
+ * name is the same, and often the value. *sorted: names ascend as far as it. */
+static bool check_label(struct samples *s, uint32_t i, bool *sorted)
+{
+    const struct label *l = &s->labels[i];
+    bool noted = i < MEMO_MAX, same = noted && s->memo[i].name.n && str_eq(s->memo[i].name, l->name);
+    if (!same) {
+        bool after = i && str_cmp(l[-1].name, l->name) < 0;
+        *sorted = *sorted && (!i || after);
+        if (!l->name.n || !utf8_valid(l->name) || !utf8_valid(l->value))
+            return false;
+        if (noted) {
+            s->memo[i].name = l->name;
+            s->memo[i].value = l->value;
+            s->memo[i].col = 0;
+            s->memo[i].after = after;
+            if (i + 1 < MEMO_MAX)
+                s->memo[i + 1].name = S("");       /* it was compared with another one */
+        }
+        return true;
+    }
+    *sorted = *sorted && (!i || s->memo[i].after);
+    if (str_eq(s->memo[i].value, l->value))
+        return true;
+    s->memo[i].value = l->value;
+    if (utf8_valid(l->value))
+        return true;
+    s->memo[i].name = S("");
+    return false;
+}
+
 /* Sorts, and says whether all is well. *ret_double: a name that is there twice, if it is only that. */
 static bool check_labels(struct samples *s, struct str *ret_double)
 {
     bool named = false, sorted = true, valid = true;
     struct label *l = s->labels;
     for (uint32_t i = 0; i < s->nlabels; i++) {
-        valid = valid && l[i].name.n && utf8_valid(l[i].name) && utf8_valid(l[i].value);
-        sorted = sorted && (!i || str_cmp(l[i - 1].name, l[i].name) < 0);
-        if (str_eq(l[i].name, S("__name__"))) {
+        valid = check_label(s, i, &sorted) && valid;
+        if (!named && str_eq(l[i].name, S("__name__"))) {
             named = true;
             valid = valid && l[i].value.n;
         }
@@ -226,13 +256,12 @@ static bool sample_time(struct samples *s, int64_t t_ms, int64_t *ret_ns)
 
 static uint32_t column_of(struct samples *s, uint32_t place, struct str name)
 {
-    if (place < MEMO_MAX && str_eq(s->memo[place].name, name))
-        return s->memo[place].col;
+    bool noted = place < MEMO_MAX && str_eq(s->memo[place].name, name);   /* it is another one after sorting */
+    if (noted && s->memo[place].col)
+        return s->memo[place].col - 1;
     uint32_t col = batch_col(s->batch, PLACE_LABEL, name);
-    if (place < MEMO_MAX) {
-        s->memo[place].name = name;
-        s->memo[place].col = col;
-    }
+    if (noted)
+        s->memo[place].col = col + 1;
     if (s->batch->ncols > PUSH_COLUMNS_MAX)
         samples_fail(s, E_LIMIT, 0, "more than %d different label names", PUSH_COLUMNS_MAX);
     return col;

@@ -53,9 +53,10 @@ struct samples {
     uint32_t nlabels, cap_labels, nsamples, cap_samples, nhistograms, cap_histograms;
 
     struct {
-        struct str name;
-        uint32_t col;
-    } memo[MEMO_MAX];                              /* place in the series -> the last name there: series repeat their shape */
+        struct str name, value;
+        uint32_t col;                              /* + 1; 0: not asked yet */
+        bool after;                                /* name comes after the one before it */
+    } memo[MEMO_MAX];                              /* place in the series -> the last valid label there: series repeat theirs */
     struct map metas;                              /* names whose metadata the batch has */
 };
 

@@ -263,16 +263,31 @@ struct coded {
     uint32_t col, code;
 };
 
+/* The newest text of a column of the batch and its code: neighbours mostly have the same one. */
+struct newest {
+    struct str s;
+    uint32_t code;
+};
+
 /* Cells of a batch as codes of the head: done once for a group that many rows share. */
-static uint32_t code_cells(struct head *h, const uint32_t *cols, const struct cells *cells, struct coded *out, uint64_t *bytes)
+static uint32_t code_cells(struct head *h, const uint32_t *cols, const struct cells *cells, struct newest *newest, struct coded *out,
+                           uint64_t *bytes)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < cells->n; i++) {
         const struct cell *c = &cells->at[i];
+        struct newest *m = &newest[c->col];
         if (c->v.type == V_NONE)
             continue;
         out[n].col = cols[c->col];
-        out[n++].code = intern(h, h->cols[cols[c->col]], &c->v, bytes);
+        if (c->v.type == V_STR && c->v.s.n && str_eq(m->s, c->v.s)) {
+            out[n++].code = m->code;
+            continue;
+        }
+        out[n].code = intern(h, h->cols[cols[c->col]], &c->v, bytes);
+        if (c->v.type == V_STR)
+            *m = (struct newest){ c->v.s, out[n].code };
+        n++;
     }
     return n;
 }
@@ -321,6 +336,7 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
 
     uint32_t *cols = arena_new(&scratch, uint32_t, b->ncols + 1);
     bool *known = arena_new(&scratch, bool, b->ncols + 1);
+    struct newest *newest = arena_new(&scratch, struct newest, b->ncols + 1);
     struct group_codes *groups = arena_new(&scratch, struct group_codes, b->ngroups + 1);
     for (uint32_t i = 0; i < b->nrows; i++) {
         const struct row *r = &b->rows[i];
@@ -336,14 +352,14 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
         uint32_t at = h->written++;
         if (both[1] && !groups[r->group].done) {
             groups[r->group].at = arena_new(&scratch, struct coded, both[1]->n + 1);
-            groups[r->group].n = code_cells(h, cols, both[1], groups[r->group].at, &bytes);
+            groups[r->group].n = code_cells(h, cols, both[1], newest, groups[r->group].at, &bytes);
             groups[r->group].done = true;
         }
         if (both[1])
             put_codes(h, at, groups[r->group].at, groups[r->group].n);
         struct arena row_scratch = scratch;
         struct coded *own = arena_new(&row_scratch, struct coded, r->cells.n + 1);
-        put_codes(h, at, own, code_cells(h, cols, &r->cells, own, &bytes));
+        put_codes(h, at, own, code_cells(h, cols, &r->cells, newest, own, &bytes));
         put_fixed(h, at, b, r, seq);
         bytes += 64 + 4 * (r->cells.n + (both[1] ? both[1]->n : 0));
     }

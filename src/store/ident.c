@@ -45,6 +45,12 @@ struct ident_slot *ident_find(const struct ident *s, struct id128 id)
     return is_free(at) ? NULL : at;
 }
 
+void ident_expect(const struct ident *s, struct id128 id)
+{
+    if (s->cap)
+        __builtin_prefetch(&s->slots[(uint32_t)id.lo & (s->cap - 1)]);
+}
+
 void ident_put(struct ident *s, struct id128 id, double value)
 {
     if ((uint64_t)(s->n + 1) * 3 > (uint64_t)s->cap * 2)

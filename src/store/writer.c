@@ -145,6 +145,17 @@ static const struct ident_slot *find_in_memory(const struct store *s, enum table
     return found;
 }
 
+/* Rows ahead of the one that is looked for: each look is a cache miss in every set. */
+enum { EXPECT_ROWS = 12 };
+
+static void expect_in_memory(const struct store *s, enum table t, struct id128 id)
+{
+    for (uint32_t i = 0; i < IDENT_KEPT; i++)
+        ident_expect(&s->kept[i].idents[t], id);
+    for (const struct gen *g = s->oldest; g; g = g->next)
+        ident_expect(&g->idents[t], id);
+}
+
 /* Whether the row is new; its id is remembered then. `known` is what partitions say; only
  * for a row that no set in memory knew when the request came: since then the live one can
  * have learnt of it, from the same request. */
@@ -195,6 +206,8 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame
     struct known *known = arena_new(&scratch, struct known, b->nrows + 1);
     struct counts n = { 0 };
     for (uint32_t i = 0; i < b->nrows; i++) {
+        if (i + EXPECT_ROWS < b->nrows)
+            expect_in_memory(s, b->table, b->rows[i + EXPECT_ROWS].id);
         skip[i] = replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark;
         ask[i] = !skip[i] && !find_in_memory(s, b->table, b->rows[i].id);
     }
