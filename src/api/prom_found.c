@@ -116,6 +116,22 @@ enum err found_series(struct found *x, const struct scan_req *search, const stru
     return e;
 }
 
+enum err found_accounted(struct query_ctx *q, const struct scan_req *search, bool *ret, struct fault *f)
+{
+    struct scan *sc;
+    const struct block *b;
+    bool found = false;
+    enum err e = q->src->scan_begin(q->src, search, &sc, f);
+    if (e)
+        return e;
+    while (!found && !(e = q->src->scan_next(sc, &b, f)) && b)
+        for (uint32_t i = 0; i < b->nsel && !found; i++)
+            found = b->origin[b->sel[i]] != ORIGIN_REMOTE;
+    query_scan_end(q, sc);
+    *ret = found;
+    return e;
+}
+
 enum err found_sources(struct query_ctx *q, const struct scan_req *search, const struct spelling *sp,
                        void (*each)(void *arg, struct str value), void *arg, struct fault *f)
 {

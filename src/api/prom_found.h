@@ -23,6 +23,8 @@ void found_done(struct found *x);
 
 /* Adds the series of a search; its matchers are those of `sp`. */
 MUST enum err found_series(struct found *x, const struct scan_req *search, const struct spelling *sp, struct fault *f);
+/* Did any of it come in another way than by remote write? The first such row ends the search. */
+MUST enum err found_accounted(struct query_ctx *q, const struct scan_req *search, bool *ret, struct fault *f);
 /* The values of ccmon_source: stored ones, and the origins that rows have. */
 MUST enum err found_sources(struct query_ctx *q, const struct scan_req *search, const struct spelling *sp,
                             void (*each)(void *arg, struct str value), void *arg, struct fault *f);

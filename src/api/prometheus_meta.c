@@ -156,8 +156,11 @@ static enum err list_names(struct search *s, uint32_t selector, struct texts *re
         return list_of_series(s, selector, S(""), ret, f);
     struct scan_req req = search_req(s, selector);
     enum err e = s->q.src->label_names(s->q.src, &req, add_name, ret, f);
+    bool tells = false;
     if (!e && ret->n)
-        texts_add(ret, S("ccmon_source"));         /* every row has one */
+        e = found_accounted(&s->q, &req, &tells, f);
+    if (tells)
+        texts_add(ret, S("ccmon_source"));         /* every row has one; what others wrote keeps the labels they gave it */
     return e;
 }
 

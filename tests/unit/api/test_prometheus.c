@@ -161,8 +161,8 @@ static const struct request rows[] = {
       BAD("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector") },
 
     /* labels, values, series */
-    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"ccmon_source\",\"job\",\"model\",\"service.name\"]") },
-    { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"ccmon_source\",\"job\"]") },
+    { HTTP_GET, "/api/v1/labels", "", 200, OK_("[\"__name__\",\"job\",\"model\",\"service.name\"]") },
+    { HTTP_POST, "/api/v1/labels", "match[]=up&match%5B%5D=nothing", 200, OK_("[\"__name__\",\"job\"]") },
     { HTTP_GET, "/api/v1/labels?limit=1", "", 200,
       "{\"status\":\"success\",\"data\":[\"__name__\"],\"warnings\":[\"results truncated due to limit\"]}" },
     { HTTP_GET, "/api/v1/labels?match[]={", "", 400, BAD("1:2: parse error: unexpected end of input inside braces") },
