@@ -36,8 +36,9 @@ static const struct field fields[] = {
 static const struct {
     const char *values, *doc;
 } words[LEN(fields) - 1] = {
-    { "list of names", "Attributes, labels or fields: names, globs with `*` and `?`, or `/patterns/`. Without it: every name, and of a row's "
-                       "own fields only `body`." },
+    { "list of names",
+      "Attributes, labels or fields: names, globs with `*` and `?`, or `/patterns/`. Without it: every name, and of a row's own "
+      "fields only `body`." },
     { "list of `attribute` `resource` `scope` `label` `body`",
       "Where: attributes of log records, spans, their events and links, and structured metadata; of resources; of scopes; labels of series "
       "and attributes of data points; a row's own texts, which are `body` (a line too), `name`, `status_message`, `trace_state`, "
