@@ -182,7 +182,7 @@ static const struct request rows[] = {
           "{\"__name__\":\"claude_code_cost_usage_total\",\"model\":\"m\"}]") },
     { HTTP_GET, "/api/v1/label/model/values?match[]=claude_code_cost_usage_total", "", 200, OK_("[\"m\"]") },
     { HTTP_GET, "/api/v1/labels?match[]={__name__=~\"x|claude_code_cost_usage_total\"}", "", 200,
-      OK_("[\"__name__\",\"ccmon_source\",\"model\"]") },
+      OK_("[\"__name__\",\"model\"]") },
     { HTTP_GET, "/api/v1/series", "", 400, BAD("no match[] parameter provided") },
     { HTTP_GET, "/api/v1/series?match[]={}", "", 400,
       BAD("invalid parameter \\\"match[]\\\": match[] must contain at least one non-empty matcher") },
