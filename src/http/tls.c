@@ -234,7 +234,8 @@ static enum err use_key(SSL_CTX *ctx, const struct source *s, struct fault *f)
     bool asked = false;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_password, &asked);
     if (!key)
-        return fault_set(f, E_SYNTAX, 0, "%s %s", name, asked ? "is encrypted; take the password off it" : "holds no private key in PEM form");
+        return fault_set(f, E_SYNTAX, 0, "%s %s", name,
+                         asked ? "is encrypted; take the password off it" : "holds no private key in PEM form");
     bool ok = SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
     EVP_PKEY_free(key);
     return ok ? OK : fault_set(f, E_SYNTAX, 0, "%s does not belong to the certificate", name);
@@ -380,7 +381,8 @@ static enum err use_client_auth(SSL_CTX *ctx, const struct tls_server_config *c,
     if (given(&cas) && c->client_auth == TLS_NO_CLIENT_CERT)
         return fault_set(f, E_SYNTAX, 0, "client_ca is given, but client_auth_type says that no certificate is asked for");
     if (verifies && !given(&cas))
-        return fault_set(f, E_SYNTAX, 0, "client_auth_type wants client certificates verified, so client_ca or client_ca_file must be given");
+        return fault_set(f, E_SYNTAX, 0,
+                         "client_auth_type wants client certificates verified, so client_ca or client_ca_file must be given");
     if (c->client_allowed_sans.n && !verifies)
         return fault_set(f, E_SYNTAX, 0, "client_allowed_sans needs a client_auth_type that verifies");
     if (given(&cas)) {
