@@ -20,6 +20,7 @@
 enum { VERSION = 1 };
 enum { WHOLE = 1, INTEGER = 2, HINT_SHIFT = 2, FLAGS_ALL = 15 };
 
+#define MISMATCH "histogram spans specify different number of buckets than provided"
 #define WHOLE_MAX 9007199254740992.0               /* 2^53 */
 #define STALE_BITS UINT64_C(0x7ff0000000000002)
 #define VALUE_BITS UINT64_C(0x7ff8000000000000)    /* a quiet NaN; the hash fills the rest */
@@ -61,12 +62,11 @@ enum err hist_from_spans(struct arena *mem, const struct hist_span *spans, uint3
     int64_t next = 0;
     for (uint32_t s = 0; s < nspans; s++) {
         if (s && spans[s].offset < 0)
-            return fault_set(f, E_SYNTAX, 0, "span number %u with offset %d: histogram has a span whose offset is negative", s + 1,
-                             spans[s].offset);
+            return fault_set(f, E_SYNTAX, 0, "span number %u with offset %d: histogram has a span whose offset is negative",
+                             s + 1, spans[s].offset);
         next += spans[s].offset;
         if (spans[s].length > ncounts - b.n)
-            return fault_set(f, E_SYNTAX, 0, "spans need more than %u buckets: histogram spans specify different number of buckets than provided",
-                             ncounts);
+            return fault_set(f, E_SYNTAX, 0, "have %u buckets but spans need more: " MISMATCH, ncounts);
         for (uint32_t i = 0; i < spans[s].length; i++, next++) {
             if (next < INT32_MIN || next > INT32_MAX)
                 return fault_set(f, E_SYNTAX, 0, "a bucket index of more than 32 bits");
@@ -76,8 +76,7 @@ enum err hist_from_spans(struct arena *mem, const struct hist_span *spans, uint3
         }
     }
     if (b.n != ncounts)
-        return fault_set(f, E_SYNTAX, 0, "spans need %u buckets, have %u buckets: histogram spans specify different number of buckets than provided",
-                         b.n, ncounts);
+        return fault_set(f, E_SYNTAX, 0, "spans need %u buckets, have %u buckets: " MISMATCH, b.n, ncounts);
     *ret = b;
     return OK;
 }
@@ -126,7 +125,9 @@ static enum err check_bounds(const struct histogram *h, struct fault *f)
         if (isinf(h->bounds[i]))
             return fault_set(f, E_SYNTAX, 0, "histogram custom bounds must be finite");
         if (i && h->bounds[i] <= h->bounds[i - 1])
-            return fault_set(f, E_SYNTAX, 0, "previous bound is %.6f and current is %.6f: histogram custom bounds must be in strictly increasing order",
+            return fault_set(f, E_SYNTAX, 0,
+                             "previous bound is %.6f and current is %.6f: "
+                             "histogram custom bounds must be in strictly increasing order",
                              h->bounds[i - 1], h->bounds[i]);
     }
     for (uint32_t i = 0; i < h->pos.n; i++)
@@ -151,7 +152,9 @@ static enum err check_side(const struct histogram *h, const struct hist_buckets 
 {
     for (uint32_t i = 0; i < b->n; i++) {
         if (b->count[i] < 0 && h->hint != HINT_GAUGE)
-            return fault_set(f, E_SYNTAX, 0, "%s side: bucket number %u has observation count of %g: histogram has a bucket whose observation count is negative",
+            return fault_set(f, E_SYNTAX, 0,
+                             "%s side: bucket number %u has observation count of %g: "
+                             "histogram has a bucket whose observation count is negative",
                              side, i + 1, b->count[i]);
         *ret_sum += b->count[i];
     }
@@ -164,10 +167,14 @@ static enum err check_count(const struct histogram *h, double sum, struct fault 
     if (!h->integer)
         return OK;
     if (isnan(h->sum) && sum > h->count)
-        return fault_set(f, E_SYNTAX, 0, "%.0f observations found in buckets, but the Count field is %.0f: histogram's observation count should be at least the number of observations found in the buckets",
+        return fault_set(f, E_SYNTAX, 0,
+                         "%.0f observations found in buckets, but the Count field is %.0f: histogram's observation count "
+                         "should be at least the number of observations found in the buckets",
                          sum, h->count);
     if (!isnan(h->sum) && sum != h->count)
-        return fault_set(f, E_SYNTAX, 0, "%.0f observations found in buckets, but the Count field is %.0f: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)",
+        return fault_set(f, E_SYNTAX, 0,
+                         "%.0f observations found in buckets, but the Count field is %.0f: histogram's observation count "
+                         "should equal the number of observations found in the buckets (in absence of NaN)",
                          sum, h->count);
     return OK;
 }
@@ -175,7 +182,9 @@ static enum err check_count(const struct histogram *h, double sum, struct fault 
 enum err histogram_check(const struct histogram *h, struct fault *f)
 {
     if (h->schema != HIST_CUSTOM && (h->schema < HIST_SCHEMA_MIN || h->schema > HIST_SCHEMA_MAX))
-        return fault_set(f, E_SYNTAX, 0, "histogram has an invalid schema, which must be between %d and %d for exponential buckets, or %d for custom buckets, got schema %d",
+        return fault_set(f, E_SYNTAX, 0,
+                         "histogram has an invalid schema, which must be between %d and %d for exponential buckets, "
+                         "or %d for custom buckets, got schema %d",
                          HIST_SCHEMA_MIN, HIST_SCHEMA_MAX, HIST_CUSTOM, h->schema);
     if (h->schema != HIST_CUSTOM && h->nbounds)
         return fault_set(f, E_SYNTAX, 0, "histogram with exponential schema must not have custom bounds");

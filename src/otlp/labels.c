@@ -142,7 +142,8 @@ static uint32_t put_label(struct build *b, struct cells *c, uint32_t col, struct
 /* Labels that only the receiver sets. */
 static bool is_reserved(const struct build *b, uint32_t col)
 {
-    return col == b->name_col || col + 1 == b->extra_col || (b->has_job && col == b->job_col) || (b->has_instance && col == b->instance_col);
+    return col == b->name_col || col + 1 == b->extra_col || (b->has_job && col == b->job_col) ||
+           (b->has_instance && col == b->instance_col);
 }
 
 void labels_resource(struct build *b)
