@@ -40,9 +40,11 @@ void refusal_text(char *out, size_t size, struct str s)
     memset(out + n, 0, size - n);                  /* so that rows can be compared as bytes */
 }
 
+/* Without a request there is nothing but the reason to tell two of them apart. */
 static bool same_sender(const struct refusal *a, const struct refusal *b)
 {
-    return a->status == b->status && !strcmp(a->listener, b->listener) && !strcmp(a->peer, b->peer) &&
+    bool requests = *a->method && *b->method;
+    return a->status == b->status && (requests || !strcmp(a->why, b->why)) && !strcmp(a->listener, b->listener) && !strcmp(a->peer, b->peer) &&
            !strcmp(a->token, b->token) && !strcmp(a->agent, b->agent);
 }
 

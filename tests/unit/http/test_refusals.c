@@ -40,6 +40,17 @@ static void rows_count(void **state)
     assert_int_equal(out[1].count, 1);
     assert_int_equal(refusals_list(r, out, 1), 1);
     assert_int_equal(refusals_total(r), 4);
+
+    refusal_text(a.method, sizeof a.method, S("POST"));    /* of a request the last reason counts ... */
+    refusal_text(a.why, sizeof a.why, S("one reason"));
+    (void)refusals_note(r, &a, 40);
+    refusal_text(a.why, sizeof a.why, S("another"));
+    assert_false(refusals_note(r, &a, 50));
+    a.method[0] = 0;                               /* ... without one it is who it is */
+    a.status = 400;
+    assert_true(refusals_note(r, &a, 60));
+    refusal_text(a.why, sizeof a.why, S("one reason"));
+    assert_true(refusals_note(r, &a, 70));
     refusals_free(r);
 }
 
