@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "push/redact.h"
 
 void entries_init(struct entries *s, struct batch *b, struct report *report, int64_t oldest_ns, struct fault *f)
 {
@@ -112,6 +113,8 @@ void stream_ready(struct entries *s)
             entries_fail(s, E_SYNTAX, 0, "couldn't parse labels: a label name of more than its name");
         return;
     }
+    if (s->redact)
+        redact_stream(s);
 }
 
 /* Set by Loki itself, for streams of its own making: no limits for them. */
@@ -291,6 +294,10 @@ void line_end(struct entries *s, int64_t time_ns, struct str line)
     s->entry.line = line;
     if (!entries_ok(s) || !stream_is_fine(s) || !entry_is_fine(s) || !has_room(s))
         return;
+    if (s->redact) {
+        redact_entry(s);
+        return;
+    }
     if (!s->body_col)
         s->body_col = batch_col(s->batch, PLACE_FIELD, S("body")) + 1;
     uint32_t group = stream_group(s);

@@ -30,6 +30,7 @@ struct entries {
     struct batch *batch;
     struct arena *mem;
     struct report *report;
+    struct redact *redact;                         /* not NULL: entries are written anew instead of becoming rows */
     int64_t oldest_ns, newest_ns;
     enum err err;
     struct fault *fault;

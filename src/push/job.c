@@ -56,6 +56,7 @@ void push_end(struct push_job *j)
 {
     batch_done(&j->batch);
     buf_done(&j->body);
+    redact_done(&j->redact);
     give_arena(j->rx, &j->mem);
 }
 
@@ -64,6 +65,19 @@ enum err push_unpack(struct push_job *j, struct str packed, struct str *ret, str
     enum err e = zip_unsnappy(packed, PUSH_BODY_MAX, &j->body, f);
     if (!e)
         *ret = buf_view(&j->body);
+    return e;
+}
+
+enum err push_redact(struct push_job *j, enum frame_kind *kind, struct str *body, struct fault *f)
+{
+    struct privacy *rules = j->rx->privacy ? privacy_slot_get(j->rx->privacy) : NULL;
+    if (!rules)
+        return OK;
+    redact_init(&j->redact, rules);
+    bool loki = *kind == FRAME_LOKI_PB || *kind == FRAME_LOKI_JSON;
+    enum err e = (loki ? redact_loki : redact_write)(&j->redact, kind, *body, &j->mem, j->req->recv_ns, &j->result, body, f);
+    privacy_unref(rules);
+    j->redact.rules = NULL;
     return e;
 }
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "push/push.h"
-#include "push/samples.h"
+#include "push/redact.h"
 
 struct push_job {
     struct http_req *req;
@@ -15,7 +15,7 @@ struct push_job {
     struct buf body;                               /* unpacked; rows borrow from it */
     struct batch batch;
     struct push_result result;
-    bool v2;                                       /* remote write 2.0 */
+    struct redact redact;                          /* of a request of which not all is kept; its buffer is the frame */
     struct write_req write;
     void (*answer)(struct push_job *j, enum err e, const struct fault *f);   /* must end the job and reply */
 };
@@ -24,6 +24,8 @@ struct push_job *push_begin(struct http_req *r);
 void push_end(struct push_job *j);
 /* Undoes snappy into the job's body. */
 MUST enum err push_unpack(struct push_job *j, struct str packed, struct str *ret, struct fault *f);
+/* Applies the rules in force, if there are any: *body and *kind become those of what is kept. */
+MUST enum err push_redact(struct push_job *j, enum frame_kind *kind, struct str *body, struct fault *f);
 /* The batch to the sink; `answer` is called when it is durable, or at once if it has no rows. */
 void push_store(struct push_job *j, enum frame_kind kind, uint32_t epoch, struct str frame);
 

@@ -45,6 +45,8 @@ static void post_push(struct http_req *r)
     /* Protobuf is always packed with snappy, whatever a header says of another coding around it. */
     enum err e = kind == FRAME_LOKI_PB ? push_unpack(j, r->body, &body, &f) : OK;
     if (!e)
+        e = push_redact(j, &kind, &body, &f);
+    if (!e)
         e = loki_decode(kind, body, r->recv_ns, push_oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &j->result, &f);
     if (e)
         answer(j, e, &f);

@@ -60,7 +60,7 @@ static void put_written(struct http_req *r, struct str name, uint64_t n)
 
 static void put_statistics(struct push_job *j, bool written)
 {
-    if (!j->v2)
+    if (!j->result.v2)
         return;
     put_written(j->req, S("x-prometheus-remote-write-samples-written"), written ? j->result.samples : 0);
     put_written(j->req, S("x-prometheus-remote-write-histograms-written"), written ? j->result.histograms : 0);
@@ -75,8 +75,8 @@ static void count_refused(struct push_job *j)
         if (row->verdict != VERDICT_REFUSED)
             continue;
         struct arena scratch = j->mem;
-        struct str series = j->v2 ? row_series_text(&j->batch, row, &scratch) : S("");
-        report_add(&j->result.report, j->req->mem, "duplicate sample for timestamp%s" STR_FMT, j->v2 ? " for series " : "", STR_ARG(series));
+        struct str series = j->result.v2 ? row_series_text(&j->batch, row, &scratch) : S("");
+        report_add(&j->result.report, j->req->mem, "duplicate sample for timestamp%s" STR_FMT, j->result.v2 ? " for series " : "", STR_ARG(series));
         if (row->cells.n)
             j->result.histograms--;
         else
@@ -108,7 +108,7 @@ static void answer(struct push_job *j, enum err e, const struct fault *f)
         count_refused(j);
         refused = j->result.report.n > 0;
         if (refused)
-            why = j->v2 ? report_text(&j->result.report, S("\n"), false, r->mem) : arena_str(r->mem, j->result.report.at[0].text);
+            why = j->result.v2 ? report_text(&j->result.report, S("\n"), false, r->mem) : arena_str(r->mem, j->result.report.at[0].text);
     }
     put_statistics(j, !e);
     push_end(j);
@@ -130,9 +130,11 @@ static void post_write(struct http_req *r)
     struct str body = r->body;
     enum frame_kind kind = v2 ? FRAME_REMOTE_WRITE_2 : FRAME_REMOTE_WRITE_1;
     uint32_t epoch = push_epoch(j->rx);
-    j->v2 = v2;
+    j->result.v2 = v2;
     j->answer = answer;
     enum err e = is_snappy(r) ? push_unpack(j, r->body, &body, &f) : OK;
+    if (!e)
+        e = push_redact(j, &kind, &body, &f);
     if (!e)
         e = write_decode(kind, body, r->recv_ns, push_oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &j->result, &f);
     if (e)

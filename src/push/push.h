@@ -15,12 +15,14 @@
 
 #include "http/http.h"
 #include "model/sink.h"
+#include "privacy/privacy.h"
 
 enum { PUSH_SPARES = 2 };                          /* requests whose memory is kept for the next ones */
 
 struct push_receiver {
     struct sink *sink;
     _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
+    struct privacy_slot *privacy; /* rules on what never reaches the disk; NULL: none */
     /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
     void (*hint)(void *arg, const char *cause, const char *text);
     void *arg;

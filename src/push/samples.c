@@ -12,10 +12,11 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "push/redact.h"
 
 enum { TEXT_MAX = 4096 };                          /* of a series in an answer, before it is cut */
 
-void samples_init(struct samples *s, struct batch *b, struct push_result *result, int64_t oldest_ns, bool v2, struct fault *f)
+void samples_init(struct samples *s, struct batch *b, struct push_result *result, int64_t oldest_ns, struct fault *f)
 {
     *s = (struct samples){
         .batch = b,
@@ -23,7 +24,7 @@ void samples_init(struct samples *s, struct batch *b, struct push_result *result
         .result = result,
         .oldest_ns = oldest_ns,
         .newest_ns = b->recv_ns + PUSH_AHEAD_MINUTES * 60 * NS_PER_S,
-        .v2 = v2,
+        .v2 = result->v2,
         .fault = f,
     };
 }
@@ -74,21 +75,26 @@ static void put_quoted(struct buf *b, struct str s)
     buf_byte(b, '"');
 }
 
+void labels_write(struct buf *b, const struct label *labels, uint32_t n)
+{
+    buf_byte(b, '{');
+    for (uint32_t i = 0; i < n; i++) {
+        buf_str(b, i ? S(", ") : S(""));
+        if (label_name_is_plain(labels[i].name))
+            buf_str(b, labels[i].name);
+        else
+            put_quoted(b, labels[i].name);
+        buf_byte(b, '=');
+        put_quoted(b, labels[i].value);
+    }
+    buf_byte(b, '}');
+}
+
 struct str series_text(const struct label *labels, uint32_t n, struct arena *mem)
 {
     CLEANUP(buf_done) struct buf b;
     buf_init(&b, TEXT_MAX);
-    buf_byte(&b, '{');
-    for (uint32_t i = 0; i < n; i++) {
-        buf_str(&b, i ? S(", ") : S(""));
-        if (label_name_is_plain(labels[i].name))
-            buf_str(&b, labels[i].name);
-        else
-            put_quoted(&b, labels[i].name);
-        buf_byte(&b, '=');
-        put_quoted(&b, labels[i].value);
-    }
-    buf_byte(&b, '}');
+    labels_write(&b, labels, n);
     return arena_str(mem, buf_view(&b));
 }
 
@@ -208,7 +214,7 @@ static bool check_labels(struct samples *s, struct str *ret_double)
 /* Version 1 says nothing of it to the sender: neither does Prometheus. */
 static void refuse_series(struct samples *s, struct str why)
 {
-    if (!s->result->invalid++)
+    if (!s->result->invalid++ && !s->redact)       /* it goes to the log */
         s->result->invalid_why = arena_str(s->mem, why);
     if (s->v2)
         report_str(&s->result->report, s->mem, why);
@@ -341,6 +347,10 @@ void series_end(struct samples *s, int64_t start_ms)
     int64_t time_ns;
     if (!samples_ok(s) || !labels_are_fine(s) || !has_room(s) || !has_one_kind(s) || !(s->nsamples + s->nhistograms))
         return;
+    if (s->redact) {
+        redact_series(s, start_ms);
+        return;
+    }
     uint32_t group = group_of_labels(s);
     for (uint32_t i = 0; i < s->nsamples; i++) {
         const struct sample *x = &s->samples[i];
@@ -369,6 +379,10 @@ void samples_meta(struct samples *s, struct str name, uint64_t type, struct str 
     (void)map_intern(&s->metas, name, 0, &fresh);
     if (!fresh)
         return;
+    if (s->redact) {
+        redact_meta(s, name, type, help, unit);
+        return;
+    }
     *arena_push(s->mem, s->batch->metas, s->batch->nmetas, s->batch->cap_metas) = (struct metric_meta){
         .name = name, .type = type < LEN(types) ? types[type] : METRIC_UNKNOWN, .unit = unit, .help = help,
     };

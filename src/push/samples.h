@@ -18,6 +18,7 @@
 
 /* What came of a request besides its rows. */
 struct push_result {
+    bool v2;                                       /* in: the sender speaks remote write 2.0 */
     struct report report;
     uint64_t samples, histograms;                  /* in the batch, as kept so far */
     uint64_t exemplars;                            /* left out */
@@ -42,6 +43,7 @@ struct samples {
     struct arena *mem;
     struct push_result *result;
     int64_t oldest_ns, newest_ns;                  /* of times that are taken */
+    struct redact *redact;                         /* not NULL: series are written anew instead of becoming rows */
     bool v2;                                       /* names the series of a refused sample, as Prometheus does there */
     enum err err;
     struct fault *fault;
@@ -60,7 +62,7 @@ struct samples {
     struct map metas;                              /* names whose metadata the batch has */
 };
 
-void samples_init(struct samples *s, struct batch *b, struct push_result *result, int64_t oldest_ns, bool v2, struct fault *f);
+void samples_init(struct samples *s, struct batch *b, struct push_result *result, int64_t oldest_ns, struct fault *f);
 void samples_done(struct samples *s);
 bool samples_ok(const struct samples *s);
 void samples_fail(struct samples *s, enum err e, size_t at, const char *fmt, ...) PRINTF(4, 5);
@@ -78,6 +80,7 @@ void samples_meta(struct samples *s, struct str name, uint64_t type, struct str 
 /* By name; equal names keep their order. */
 void labels_sort(struct label *l, uint32_t n);
 bool label_name_is_plain(struct str name);         /* [a-zA-Z_][a-zA-Z0-9_]* */
+void labels_write(struct buf *b, const struct label *labels, uint32_t n);
 /* Labels as Prometheus prints them: {__name__="x", a="b"}. */
 struct str series_text(const struct label *labels, uint32_t n, struct arena *mem);
 /* The same of a row's group. */

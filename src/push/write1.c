@@ -48,6 +48,9 @@ static void walk_sample(struct samples *s, struct wire *m)
         case F_SAMPLE_TIME:
             x.t_ms = (int64_t)wire_varint(m);
             break;
+        case F_SAMPLE_START:                       /* of our own making, see redact.c */
+            x.start_ms = (int64_t)wire_varint(m);
+            break;
         default:
             wire_skip(m);
         }

@@ -7,8 +7,8 @@ enum err write_decode(enum frame_kind kind, struct str body, int64_t recv_ns, in
     CHECK(kind == FRAME_REMOTE_WRITE_1 || kind == FRAME_REMOTE_WRITE_2);
     struct samples s;
     batch_init(ret, mem, TABLE_SAMPLE, recv_ns);
-    samples_init(&s, ret, result, oldest_ns, kind == FRAME_REMOTE_WRITE_2, f);
-    if (s.v2)
+    samples_init(&s, ret, result, oldest_ns, f);
+    if (kind == FRAME_REMOTE_WRITE_2)
         write2_walk(&s, body);
     else
         write1_walk(&s, body);
