@@ -63,6 +63,8 @@ static void finish_metas(struct builder *b)
     for (uint32_t i = 0; i < o->nmetas; i++) {
         struct metric_meta *m = &o->metas[i];
         m->name = family_name(b, m->name, m->type);
+        if (b->in->privacy && !privacy_text(b->in->privacy, PLACE_FIELD, S("description"), m->help, b->mem, &m->help))
+            m->help = S("");
         o->metas_hash = hash64(m->name, o->metas_hash + m->type);
         o->metas_hash = hash64(m->help, o->metas_hash);
         o->metas_hash = hash64(m->unit, o->metas_hash);

@@ -12,7 +12,8 @@ FIXTURES = os.path.join(os.path.dirname(__file__), '..', 'fixtures')
 class Exporter:
     """Serves `body` on a port that stays the same over stop() and start()."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
+        self.tls = tls                             # an ssl.SSLContext
         self.body, self.type, self.status, self.mode, self.headers = b'', 'text/plain', 200, 'answer', {}
         self.seen = []                             # (path, headers) of each request
         self.port, self.server = port, None
@@ -61,6 +62,8 @@ class Exporter:
 
         self.server = Server(('127.0.0.1', self.port), Handler)
         self.port = self.server.server_address[1]
+        if self.tls:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True).start()
 
     def stop(self):

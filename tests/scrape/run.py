@@ -3,8 +3,12 @@
 says; scrapes happen when it asks for them (POST /-/scrape), so nothing hangs on time.
 
   tests/scrape/run.py [NAME...]"""
+import gzip
 import hashlib
 import os
+import shutil
+import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +16,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 import exporter                                    # noqa: E402
 import recordings                                  # noqa: E402
-from ccmon import Ccmon, by, one                   # noqa: E402
+from ccmon import BINARY, Ccmon, by, one           # noqa: E402
+from certs import Certs                            # noqa: E402
 from exporter import Exporter                      # noqa: E402
 
 RECORDINGS = ('d-prometheus', 'd2-prometheus-and-otlp', 'd3-prometheus-two-clients', 'd4-prometheus-port')
@@ -431,6 +436,95 @@ def credentials():
             with s:
                 s.scrape()
                 expect(more, x.seen[-1][1].get('authorization'), want)
+
+
+@case
+def over_tls_and_gzipped():
+    """Three targets: one whose CA is named, one whose is not, and one that compresses."""
+    if not shutil.which('openssl'):
+        print('SKIP scrape: no openssl command to make certificates with')
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        pki = Certs(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pki.path('server.pem'), pki.path('server.key'))
+        with Exporter(tls=context) as x, Exporter() as z:
+            text = ('scrape_configs:\n'
+                    '- {job_name: named, scheme: https, scrape_interval: 1y, tls_config: {ca_file: %s, server_name: localhost}, static_configs: [{targets: ["%s"]}]}\n'
+                    '- {job_name: unknown, scheme: https, scrape_interval: 1y, static_configs: [{targets: ["%s"]}]}\n'
+                    '- {job_name: gzip, scrape_interval: 1y, static_configs: [{targets: ["%s"]}]}\n'
+                    % (pki.path('ca.pem'), x.address, x.address, z.address))
+            with Server(text) as s:
+                x.body = b'a 1\n'
+                z.body, z.headers = gzip.compress(b'a 2\n'), {'Content-Encoding': 'gzip'}
+                s.scrape()
+                expect('up', by(s.now('up'), 'job'), {'named': 1.0, 'unknown': 0.0, 'gzip': 1.0})
+                expect('values', by(s.now('a'), 'job'), {'named': 1.0, 'gzip': 2.0})
+                told = {t['job']: t for t in s.get_json('web', '/api/ccmon/targets')['targets']}
+                expect('what to do', 'ca_file' in told['unknown']['cure'], True)
+
+
+@case
+def privacy():
+    """Nothing of a person in the data directory; totals stay."""
+    secret = '7f3a9c31d0e4'
+    with Exporter() as x, Server('privacy: [no-people]\n' + job(x.address)) as s:
+        show(x, counter(1, user_id=secret), counter(2, session='b', user_id=secret), 'a{user_email="joe-%s@x"} 1\n' % secret)
+        s.scrape()
+        expect('total', s.total(), 3.0)
+        expect('the rest', len(s.now('a')), 1)
+        s.stop()
+        for root, _, files in os.walk(s.data):
+            for f in files:
+                expect(f, secret.encode() in open(os.path.join(root, f), 'rb').read(), False)
+        s.start()
+        show(x, counter(1.5, user_id=secret), counter(2, session='b', user_id=secret))
+        s.scrape()
+        expect('after a restart', s.total(), 3.5)
+
+
+CHECKED = [                                        # (rest of a job, is it right)
+    ('  relabel_configs:\n  - {source_labels: [a], target_label: b, action: hashmod, modulus: 4}\n', True),
+    ('  relabel_configs:\n  - {source_labels: [a], target_label: b, action: hashmod}\n', False),
+    ('  relabel_configs:\n  - {source_labels: [a], regex: x, action: labeldrop}\n', False),
+    ('  relabel_configs:\n  - {source_labels: [a], action: uppercase}\n', False),
+    ('  relabel_configs:\n  - {source_labels: [a], target_label: b, regex: x, action: keepequal}\n', False),
+    ('  relabel_configs:\n  - {source_labels: [a], target_label: b, action: keepequal}\n', True),
+    ('  relabel_configs:\n  - {source_labels: [a], regex: "(", target_label: b}\n', False),
+    ('  relabel_configs:\n  - {action: labelmap, regex: "x_(.+)"}\n', True),
+    ('  relabel_configs:\n  - {action: drop}\n', True),
+    ('  scrape_interval: 5s\n  scrape_timeout: 6s\n', False),
+    ('  scrape_interval: 5s\n', True),
+    ('  basic_auth: {username: u}\n  bearer_token: t\n', False),
+    ('  authorization: {type: Basic}\n', False),
+    ('  authorization: {credentials: x}\n', True),
+    ('  static_configs: [{targets: ["http://x"]}]\n', False),
+    ('  file_sd_configs: [{files: [x.txt]}]\n', False),
+    ('  file_sd_configs: [{}]\n', False),
+    ('  file_sd_configs: [{files: ["t/*.yml"], refresh_interval: 1m}]\n', True),
+    ('  colour: red\n', False),
+    ('  params: {m: [x]}\n  body_size_limit: 10MB\n  sample_limit: 4\n  label_limit: 5\n  target_limit: 7\n', True),
+    ('- job_name: a\n', False),
+    ('  honor_labels: true\n  honor_timestamps: false\n  follow_redirects: false\n  enable_http2: false\n  proxy_url: "http://p"\n', True),
+    ('  metric_relabel_configs:\n  - {source_labels: [__name__], regex: "go_.*", action: drop}\n  tls_config: {insecure_skip_verify: true}\n', True),
+]
+
+
+@case
+def checked_as_promtool_does():
+    promtool = shutil.which('promtool')
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, 'prometheus.yml')
+        for more, right in CHECKED:
+            with open(path, 'w') as f:
+                f.write('scrape_configs:\n- job_name: a\n' + more)
+            ours = subprocess.run([BINARY, 'check-config', '--prometheus.config.file', path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            expect(more, (ours.returncode == 0, ours.returncode in (0, 2)), (right, True))
+            if promtool:
+                theirs = subprocess.run([promtool, 'check', 'config', path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                expect('promtool on ' + more, theirs.returncode == 0, right)
+    if not promtool:
+        print('SKIP scrape: no promtool to compare with')
 
 
 @case
