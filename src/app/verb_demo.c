@@ -269,6 +269,8 @@ static int serve(struct demo *d)
         return 1;
     d->o.set[d->o.nset].key = S("retention");      /* the company's past is not to be forgotten */
     d->o.set[d->o.nset++].text = S("forever");
+    d->o.set[d->o.nset].key = S("scrape.default");  /* what really runs on this machine is no part of it */
+    d->o.set[d->o.nset++].text = S("false");
     d->o.started = started;
     d->o.stopping = stopping;
     d->o.hook_arg = d;
