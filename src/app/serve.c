@@ -133,6 +133,7 @@ static enum err start(struct app *a, struct fault *f)
     a->push = (struct push_receiver){ .retention_ns = a->cfg.retention_ns, .hint = on_hint };
     privacy_slot_init(&a->privacy);
     a->otlp.privacy = &a->privacy;
+    a->push.privacy = &a->privacy;
     a->refusals = refusals_new();
     fill_api(a);
     enum err e = start_store(a, f);
@@ -165,6 +166,7 @@ static void stop(struct app *a)
     audit_free(a->audit);
     refusals_free(a->refusals);
     privacy_slot_done(&a->privacy);
+    push_receiver_done(&a->push);
 }
 
 static void wait_for_signals(struct app *a, const sigset_t *set)
