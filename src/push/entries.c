@@ -220,15 +220,17 @@ static bool entry_is_fine(struct entries *s)
     char at[40], oldest[40];
     if (x->time_ns < s->oldest_ns || x->time_ns == NO_ENTRY_TIME) {
         struct str stream = shown(s), a = time_text(x->time_ns, at), o = time_text(s->oldest_ns, oldest);
-        report_add(s->report, s->mem, "entry for stream '" STR_FMT "' has timestamp too old: " STR_FMT ", oldest acceptable timestamp is: " STR_FMT,
+        report_add(s->report, s->mem,
+                   "entry for stream '" STR_FMT "' has timestamp too old: " STR_FMT ", oldest acceptable timestamp is: " STR_FMT,
                    STR_ARG(stream), STR_ARG(a), STR_ARG(o));
     } else if (x->time_ns > s->newest_ns) {
         struct str stream = shown(s), a = time_text(x->time_ns, at);
         report_add(s->report, s->mem, "entry for stream '" STR_FMT "' has timestamp too new: " STR_FMT, STR_ARG(stream), STR_ARG(a));
     } else if (x->line.n > LOKI_LINE_MAX) {
         struct str stream = shown(s);
-        report_add(s->report, s->mem, "Max entry size '%d' bytes exceeded for stream '" STR_FMT "' while adding an entry with length '%zu' bytes",
-                   LOKI_LINE_MAX, STR_ARG(stream), x->line.n);
+        report_add(s->report, s->mem,
+                   "Max entry size '%d' bytes exceeded for stream '" STR_FMT "' while adding an entry with length '%zu' bytes", LOKI_LINE_MAX,
+                   STR_ARG(stream), x->line.n);
     } else if (x->meta_bytes > LOKI_META_BYTES_MAX) {
         refuse_size(s, "structured metadata too large:", x->meta_bytes, LOKI_META_BYTES_MAX, "max_structured_metadata_size");
     } else if (x->nmeta > LOKI_META_PAIRS_MAX) {

@@ -28,7 +28,8 @@ static void wrong(struct walk *w, const char *why)
     if (w->j.tok == J_ERR)
         entries_fail(w->s, E_SYNTAX, w->j.fault.at, "%s", w->j.fault.msg);
     else
-        entries_fail(w->s, E_SYNTAX, (size_t)(w->j.p - w->j.start), WHERE "%s, error found in #%zu byte", why, (size_t)(w->j.p - w->j.start));
+        entries_fail(w->s, E_SYNTAX, (size_t)(w->j.p - w->j.start), WHERE "%s, error found in #%zu byte", why,
+                     (size_t)(w->j.p - w->j.start));
 }
 
 static enum json_tok next(struct walk *w)

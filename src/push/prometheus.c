@@ -24,7 +24,8 @@ static bool find_version(struct http_req *r, bool *ret_v2)
     if (!all.n)
         return true;
     if (!str_eq_nocase(str_trim(str_cut(&rest, ';')), S(MEDIA_TYPE))) {
-        push_reply(r, 415, arena_fmt(r->mem, "expected " MEDIA_TYPE " as the first (media) part, got " STR_FMT " content-type", STR_ARG(all)));
+        push_reply(r, 415, arena_fmt(r->mem, "expected " MEDIA_TYPE " as the first (media) part, got " STR_FMT " content-type",
+                                     STR_ARG(all)));
         return false;
     }
     while (rest.p) {
@@ -76,7 +77,8 @@ static void count_refused(struct push_job *j)
             continue;
         struct arena scratch = j->mem;
         struct str series = j->result.v2 ? row_series_text(&j->batch, row, &scratch) : S("");
-        report_add(&j->result.report, j->req->mem, "duplicate sample for timestamp%s" STR_FMT, j->result.v2 ? " for series " : "", STR_ARG(series));
+        report_add(&j->result.report, j->req->mem, "duplicate sample for timestamp%s" STR_FMT, j->result.v2 ? " for series " : "",
+                   STR_ARG(series));
         if (row->cells.n)
             j->result.histograms--;
         else

@@ -336,7 +336,8 @@ static bool has_one_kind(struct samples *s)
         return true;
     struct str all = series_text(s->labels, s->nlabels, s->mem);
     if (s->nsamples)
-        report_add(&s->result->report, s->mem, "series must contain either samples or histograms for series " STR_FMT " not both", STR_ARG(all));
+        report_add(&s->result->report, s->mem, "series must contain either samples or histograms for series " STR_FMT " not both",
+                   STR_ARG(all));
     else
         report_add(&s->result->report, s->mem, "series must contain at least one sample or histogram for series " STR_FMT, STR_ARG(all));
     return false;
@@ -370,7 +371,9 @@ void series_refuse(struct samples *s, struct str why)
 
 void samples_meta(struct samples *s, struct str name, uint64_t type, struct str help, struct str unit)
 {
-    static const enum metric_type types[] = { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_HISTOGRAM, METRIC_SUMMARY };
+    static const enum metric_type types[] = {
+        METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_HISTOGRAM, METRIC_SUMMARY,
+    };
     bool fresh;
     if (!name.n || !utf8_valid(name) || !utf8_valid(help) || !utf8_valid(unit) || s->batch->nmetas == PUSH_COLUMNS_MAX)
         return;
