@@ -229,8 +229,8 @@ static bool entry_is_fine(struct entries *s)
     } else if (x->line.n > LOKI_LINE_MAX) {
         struct str stream = shown(s);
         report_add(s->report, s->mem,
-                   "Max entry size '%d' bytes exceeded for stream '" STR_FMT "' while adding an entry with length '%zu' bytes", LOKI_LINE_MAX,
-                   STR_ARG(stream), x->line.n);
+                   "Max entry size '%d' bytes exceeded for stream '" STR_FMT "' while adding an entry with length '%zu' bytes",
+                   LOKI_LINE_MAX, STR_ARG(stream), x->line.n);
     } else if (x->meta_bytes > LOKI_META_BYTES_MAX) {
         refuse_size(s, "structured metadata too large:", x->meta_bytes, LOKI_META_BYTES_MAX, "max_structured_metadata_size");
     } else if (x->nmeta > LOKI_META_PAIRS_MAX) {
