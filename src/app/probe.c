@@ -113,8 +113,16 @@ static void body_protobuf(const struct probe *p, struct buf *out)
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-static enum err post(const struct probe *p, bool tls, struct str body, const struct tls_client *client, struct arena *mem, struct fetched *ret,
-                     struct fault *f)
+/* Whether a certificate can be trusted is the client's affair: here it is only asked whether
+ * something takes the record. */
+static enum err open_tls(const struct probe *p, struct tls_client **ret, struct fault *f)
+{
+    static const struct tls_client_config any = { .insecure_skip_verify = true };
+    *ret = NULL;
+    return p->tls ? tls_client_new(&any, ret, f) : OK;
+}
+
+static enum err send_http(const struct probe *p, struct str body, const struct tls_client *tls, struct arena *mem, struct fault *f)
 {
     struct http_header headers[3] = { { S("content-type"), p->form == PROBE_JSON ? S("application/json") : S("application/x-protobuf") } };
     uint32_t n = 1;
@@ -125,30 +133,12 @@ static enum err post(const struct probe *p, bool tls, struct str body, const str
     bool six = str_index(p->host, ':') != SIZE_MAX;
     struct fetch q = {
         .method = HTTP_POST,
-        .url = arena_fmt(mem, "http%s://%s" STR_FMT "%s:%u" STR_FMT, tls ? "s" : "", six ? "[" : "", STR_ARG(p->host), six ? "]" : "", p->port,
+        .url = arena_fmt(mem, "http%s://%s" STR_FMT "%s:%u" STR_FMT, p->tls ? "s" : "", six ? "[" : "", STR_ARG(p->host), six ? "]" : "", p->port,
                          STR_ARG(p->path)),
-        .headers = headers, .nheaders = n, .body = body, .timeout_ns = TIMEOUT_S * NS_PER_S, .tls = client,
+        .headers = headers, .nheaders = n, .body = body, .timeout_ns = TIMEOUT_S * NS_PER_S, .tls = tls,
     };
-    return http_fetch(NULL, &q, mem, ret, f);
-}
-
-/* Plainly first; a port that speaks TLS says so, or hangs up. Whether its certificate can be
- * trusted is the client's affair: here it is only asked whether something takes the record. */
-static enum err send_http(struct probe *p, struct str body, struct arena *mem, struct fault *f)
-{
-    static const struct tls_client_config any = { .insecure_skip_verify = true };
     struct fetched got = { 0 };
-    enum err e = post(p, false, body, NULL, mem, &got, f);
-    bool maybe_tls = e ? got.end == FETCH_RESET || got.end == FETCH_MALFORMED : got.status == 400 && str_find(got.body, S("https")) != SIZE_MAX;
-    if (maybe_tls) {
-        struct tls_client *client;
-        e = tls_client_new(&any, &client, f);
-        if (e)
-            return e;
-        e = post(p, true, body, client, mem, &got, f);
-        tls_client_free(client);
-        p->tls = !e;
-    }
+    enum err e = http_fetch(NULL, &q, mem, &got, f);
     if (e)
         return e;
     if (got.status != 200)
@@ -188,14 +178,14 @@ static void put_header(struct buf *b, struct str name, struct str value)
     buf_str(b, value);
 }
 
-static void grpc_bytes(const struct probe *p, bool tls, struct str body, struct arena *mem, struct buf *out)
+static void grpc_bytes(const struct probe *p, struct str body, struct arena *mem, struct buf *out)
 {
     CLEANUP(buf_done) struct buf headers;
     CLEANUP(buf_done) struct buf data;
     buf_init(&headers, BODY_MAX);
     buf_init(&data, BODY_MAX);
     put_header(&headers, S(":method"), S("POST"));
-    put_header(&headers, S(":scheme"), tls ? S("https") : S("http"));
+    put_header(&headers, S(":scheme"), p->tls ? S("https") : S("http"));
     put_header(&headers, S(":path"), S("/opentelemetry.proto.collector.logs.v1.LogsService/Export"));
     put_header(&headers, S(":authority"), arena_fmt(mem, STR_FMT ":%u", STR_ARG(p->host), p->port));
     put_header(&headers, S("content-type"), S("application/grpc"));
@@ -254,30 +244,24 @@ static enum err await_end(struct dial *d, struct fault *f)
     }
 }
 
-static enum err send_grpc(struct probe *p, bool tls, struct str body, struct arena *mem, struct fault *f)
+static enum err send_grpc(const struct probe *p, struct str body, const struct tls_client *tls, struct arena *mem, struct fault *f)
 {
-    static const struct tls_client_config any = { .insecure_skip_verify = true };
-    struct tls_client *client = NULL;
     struct dial *d = NULL;
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, BODY_MAX * 2);
-    enum err e = tls ? tls_client_new(&any, &client, f) : OK;
-    if (e)
-        return e;
-    struct dial_to to = { .host = p->host, .port = p->port, .https = tls, .tls = client, .alpn = tls ? S("h2") : S(""), .timeout_ns = TIMEOUT_S * NS_PER_S };
-    grpc_bytes(p, tls, body, mem, &out);
-    if (http_dial(&to, &d, f) != FETCH_OK || dial_write(d, buf_view(&out), f) != FETCH_OK)
-        e = E_IO;
-    else
+    struct dial_to to = { .host = p->host, .port = p->port, .https = p->tls, .tls = tls, .alpn = p->tls ? S("h2") : S(""),
+                          .timeout_ns = TIMEOUT_S * NS_PER_S };
+    enum err e = E_IO;
+    grpc_bytes(p, body, mem, &out);
+    if (http_dial(&to, &d, f) == FETCH_OK && dial_write(d, buf_view(&out), f) == FETCH_OK)
         e = await_end(d, f);
     dial_free(d);
-    tls_client_free(client);
-    p->tls = tls && !e;
     return e;
 }
 
-enum err probe_send(struct probe *p, struct arena *mem, struct fault *f)
+enum err probe_send(const struct probe *p, struct arena *mem, struct fault *f)
 {
+    struct tls_client *tls;
     CLEANUP(buf_done) struct buf body;
     CLEANUP(buf_done) struct buf packed;
     buf_init(&body, BODY_MAX);
@@ -286,12 +270,14 @@ enum err probe_send(struct probe *p, struct arena *mem, struct fault *f)
         body_json(p, mem, &body);
     else
         body_protobuf(p, &body);
-    CHECK(!body.bad);
-    if (p->form == PROBE_GRPC)
-        return send_grpc(p, false, buf_view(&body), mem, f) ? send_grpc(p, true, buf_view(&body), mem, f) : OK;
-    if (p->form == PROBE_GZIP) {
+    if (p->form == PROBE_GZIP)
         CHECK(!zip_gzip(buf_view(&body), 1, &packed));
-        return send_http(p, buf_view(&packed), mem, f);
-    }
-    return send_http(p, buf_view(&body), mem, f);
+    CHECK(!body.bad);
+    enum err e = open_tls(p, &tls, f);
+    if (!e && p->form == PROBE_GRPC)
+        e = send_grpc(p, buf_view(&body), tls, mem, f);
+    else if (!e)
+        e = send_http(p, p->form == PROBE_GZIP ? buf_view(&packed) : buf_view(&body), tls, mem, f);
+    tls_client_free(tls);
+    return e;
 }

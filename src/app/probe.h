@@ -17,9 +17,9 @@ struct probe {
     uint16_t port;
     struct str path;
     struct str authorization;
-    bool tls;                                      /* out: it turned out to speak TLS */
+    bool tls;                                      /* the port speaks it; whose certificate it has is not asked */
     int64_t now_ns;
 };
 
 /* OK: it was taken (gRPC: sent, and an answer came). Else the reason in one line. */
-MUST enum err probe_send(struct probe *p, struct arena *mem, struct fault *f);
+MUST enum err probe_send(const struct probe *p, struct arena *mem, struct fault *f);

@@ -1,11 +1,18 @@
 /* app/remote.c -- questions to a running ccmon. */
 #include "app/remote.h"
 
+#include "app/config.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 
 enum { ANSWER_BYTES_MAX = 8 << 20, TIMEOUT_S = 10 };
+
+struct str remote_default_url(const struct config *c, struct arena *mem)
+{
+    bool tls = access_part(c, PORT_WEB).tls_given;
+    return arena_fmt(mem, "http%s://%s:%u", tls ? "s" : "", tls ? "localhost" : "127.0.0.1", (unsigned)c->ports[PORT_WEB]);
+}
 
 enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f)
 {
@@ -68,10 +75,12 @@ static void read_listeners(struct json *j, struct arena *mem, struct remote_stat
     while (json_next(j) == J_OBJ) {
         struct remote_listener l = { 0 };
         while (json_next(j) == J_KEY) {
+            bool tls = str_eq(j->s, S("tls"));
             struct str *at = str_eq(j->s, S("name")) ? &l.name : str_eq(j->s, S("addr")) ? &l.addr : str_eq(j->s, S("problem")) ? &l.problem : NULL;
             json_next(j);
             if (at && j->tok == J_STR)
                 *at = arena_str(mem, j->s);
+            l.tls |= tls && j->tok == J_TRUE;
             json_skip(j);
         }
         if (s->nlisteners < LEN(s->listeners))

@@ -14,6 +14,9 @@ struct remote {
     const struct tls_client *tls;
 };
 
+/* The page of the server that a configuration makes, as this machine calls it. */
+struct config;
+struct str remote_default_url(const struct config *c, struct arena *mem);
 MUST enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f);
 
 /* What `setup --wait` and the doctor look at. */
@@ -25,6 +28,7 @@ struct remote_status {
     struct str reason;
     struct remote_listener {
         struct str name, addr, problem;
+        bool tls;
     } listeners[8];
     uint32_t nlisteners;
 };

@@ -38,7 +38,8 @@ struct doctor {
     struct arena mem;
     struct options o;
     struct config cfg;
-    struct str url, token, project;
+    struct str url, token, project, ca;
+    struct tls_client *tls;
     struct remote remote;
     struct remote_status status;
     bool up;
@@ -49,6 +50,7 @@ const struct option options_doctor[] = {
     { "--config", "FILE", "the configuration of the server" },
     { "--url", "URL", "the page of the running server; http://127.0.0.1:3001 if not given" },
     { "--token", "TOKEN", "the bearer token that it asks for" },
+    { "--ca", "FILE", "the CA that signed its certificate, if that is not a public one" },
     { "--project", "DIR", "the project whose settings to look at; the current directory if not given" },
     { 0 },
 };
@@ -170,7 +172,7 @@ static const struct {
 };
 
 /* An address that can be called, from one that was bound. */
-static bool where(const struct doctor *d, struct str listener, struct str *ret_host, uint16_t *ret_port)
+static bool where(const struct doctor *d, struct str listener, struct probe *ret)
 {
     for (uint32_t i = 0; i < d->status.nlisteners; i++) {
         const struct remote_listener *l = &d->status.listeners[i];
@@ -190,8 +192,9 @@ static bool where(const struct doctor *d, struct str listener, struct str *ret_h
             host = S("127.0.0.1");
         if (str_eq(host, S("::")))
             host = S("::1");
-        *ret_host = host;
-        *ret_port = (uint16_t)port;
+        ret->host = host;
+        ret->port = (uint16_t)port;
+        ret->tls = l->tls;
         return true;
     }
     return false;
@@ -234,7 +237,7 @@ static void check_ways(struct doctor *d)
     for (size_t i = 0; i < LEN(ways); i++) {
         struct probe p = { .way = ways[i].way, .id = id, .form = ways[i].form, .path = ways[i].path,
                            .authorization = d->remote.authorization, .now_ns = clock_now(&clock_system) };
-        if (!where(d, ways[i].listener, &p.host, &p.port))
+        if (!where(d, ways[i].listener, &p))
             continue;
         sent[i] = !probe_send(&p, &d->mem, &f);
         tls[i] = p.tls;
@@ -363,7 +366,8 @@ static const struct {
 static int take(void *arg, const char *name, const char *value)
 {
     struct doctor *d = arg;
-    const struct { const char *name; struct str *at; } texts[] = { { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project } };
+    const struct { const char *name; struct str *at; } texts[] = { { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project },
+                                                                { "--ca", &d->ca } };
     for (size_t i = 0; i < LEN(texts); i++)
         if (!strcmp(name, texts[i].name)) {
             *texts[i].at = str_c(value);
@@ -403,11 +407,20 @@ int run_doctor(const struct verb *v, int argc, char **argv)
     if (!d.project.n && getcwd(cwd, sizeof cwd))
         d.project = str_c(cwd);
     if (!d.url.n)
-        d.url = arena_fmt(&d.mem, "http://127.0.0.1:%u", (unsigned)d.cfg.ports[PORT_WEB]);
+        d.url = remote_default_url(&d.cfg, &d.mem);
+    if (!d.ca.n)
+        d.ca = access_part(&d.cfg, PORT_WEB).tls.cert_file;
+    struct tls_client_config c = { .ca_file = d.ca };
+    if (d.ca.n && tls_client_new(&c, &d.tls, &f)) {
+        fprintf(stderr, "ccmon: %s\n", f.msg);
+        return 1;
+    }
     d.remote.url = d.url;
+    d.remote.tls = d.tls;
     if (d.token.n)
         d.remote.authorization = arena_fmt(&d.mem, "Bearer " STR_FMT, STR_ARG(d.token));
     rc = examine(&d);
+    tls_client_free(d.tls);
     arena_done(&d.mem);
     config_done(&d.cfg);
     return rc;

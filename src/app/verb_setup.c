@@ -393,9 +393,9 @@ static void say_what_came(struct setup *s, const struct remote *r, const struct 
         puts("  No metric came yet: they come every 60 s, and when a session ends.");
 }
 
-static int wait_for_data(struct setup *s)
+static int wait_for_data(struct setup *s, const struct tls_client *tls)
 {
-    struct remote r = { .url = s->url };
+    struct remote r = { .url = s->url, .tls = tls };
     struct fault f = { 0 };
     struct remote_status was, is;
     if (s->plan.token.n)
@@ -417,6 +417,18 @@ static int wait_for_data(struct setup *s)
     }
     puts("Nothing came. `ccmon doctor` looks for the reason.");
     return 1;
+}
+
+static int wait_over_tls(struct setup *s)
+{
+    struct tls_client_config c = { .ca_file = s->plan.ca_file };
+    struct tls_client *tls = NULL;
+    struct fault f = { 0 };
+    if (s->plan.ca_file.n && tls_client_new(&c, &tls, &f))
+        return fail(&f);
+    int rc = wait_for_data(s, tls);
+    tls_client_free(tls);
+    return rc;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -470,6 +482,20 @@ static void print_for_shell(struct setup *s, const struct pairs *v)
         fputs("\n# For this shell: eval \"$(ccmon setup)\"   For good, in ~/.claude/settings.json: ccmon setup --write\n", stdout);
 }
 
+/* What the server's own configuration says, where the command line said nothing. */
+static void learn_from(struct setup *s, const struct config *c)
+{
+    struct access_part part = access_part(c, s->plan.way == WAY_GRPC ? PORT_OTLP_GRPC : PORT_OTLP_HTTP);
+    if (!s->url.n)
+        s->url = remote_default_url(c, &s->mem);
+    if (part.tls_given && !s->plan.tls) {
+        s->plan.tls = true;
+        s->plan.ca_file = arena_str(&s->mem, part.tls.cert_file);   /* right if it is self-signed; else --ca */
+    }
+    if (part.tokens.n && !s->plan.token.n)
+        fputs("ccmon: the server asks for a token: give it with --token\n", stderr);
+}
+
 static int run(struct setup *s)
 {
     struct fault f = { 0 };
@@ -482,8 +508,7 @@ static int run(struct setup *s)
     s->plan.http_port = (uint16_t)c.ports[PORT_OTLP_HTTP];
     s->plan.grpc_port = (uint16_t)c.ports[PORT_OTLP_GRPC];
     s->plan.scrape_port = (uint16_t)s->scrape_port;
-    if (!s->url.n)
-        s->url = arena_fmt(&s->mem, "http://127.0.0.1:%u", (unsigned)c.ports[PORT_WEB]);
+    learn_from(s, &c);
     config_done(&c);
     if (s->undo)
         return undo_settings(s);
@@ -500,7 +525,7 @@ static int run(struct setup *s)
         print_for_shell(s, &v);
     if (s->managed && !s->write)
         fputs("Managed settings: as " MANAGED_DIR "/managed-settings.d/ccmon.json on every machine; they win over what people set.\n", stderr);
-    return !rc && s->wait_s ? wait_for_data(s) : rc;
+    return !rc && s->wait_s ? wait_over_tls(s) : rc;
 }
 
 int run_setup(const struct verb *v, int argc, char **argv)
