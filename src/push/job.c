@@ -89,7 +89,7 @@ static void on_written(struct write_req *w, enum err e, const struct fault *f)
 
 void push_store(struct push_job *j, enum frame_kind kind, uint32_t epoch, struct str frame)
 {
-    if (!j->batch.nrows) {
+    if (!j->batch.nrows && !j->batch.nmetas) {     /* Prometheus sends metadata in requests of its own */
         j->answer(j, OK, NULL);
         return;
     }

@@ -26,7 +26,7 @@ void push_end(struct push_job *j);
 MUST enum err push_unpack(struct push_job *j, struct str packed, struct str *ret, struct fault *f);
 /* Applies the rules in force, if there are any: *body and *kind become those of what is kept. */
 MUST enum err push_redact(struct push_job *j, enum frame_kind *kind, struct str *body, struct fault *f);
-/* The batch to the sink; `answer` is called when it is durable, or at once if it has no rows. */
+/* The batch to the sink; `answer` is called when it is durable, or at once if it holds nothing. */
 void push_store(struct push_job *j, enum frame_kind kind, uint32_t epoch, struct str frame);
 
 /* Whole seconds of retention, as a frame keeps it; and before when nothing is taken then. */
