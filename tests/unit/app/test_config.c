@@ -36,8 +36,9 @@ static const struct {
     { "retention: [1]\n", false, "a single value is wanted", NULL },
     { "- a\n", false, "a map of keys is wanted", NULL },
     { "a: b: c\n", false, "f.yml", NULL },
-    { "scrape_configs: []\n", false, NULL, "\"scrape_configs\"" },
-    { "global: { scrape_interval: 5s }\nscrape_configs: []\n", true, NULL, "\"scrape_configs\"" },
+    { "scrape_configs: []\n", false, NULL, NULL },
+    { "rule_files: []\n", false, NULL, "\"rule_files\"" },
+    { "global: { scrape_interval: 5s }\nrule_files: []\n", true, NULL, "\"rule_files\"" },
     { "retention: 30d\n", true, "unknown key \"retention\"", NULL },
 };
 
