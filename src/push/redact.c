@@ -79,6 +79,11 @@ void redact_series(struct samples *s, int64_t start_ms)
 void redact_meta(struct samples *s, struct str name, uint64_t type, struct str help, struct str unit)
 {
     struct redact *r = s->redact;
+    struct arena scratch = *s->mem;                /* what is written is copied */
+    if (!privacy_text(r->rules, PLACE_FIELD, S("description"), help, &scratch, &help))
+        help = S("");
+    if (!privacy_text(r->rules, PLACE_FIELD, S("unit"), unit, &scratch, &unit))
+        unit = S("");
     wire_put_varint(&r->part, F_META1_TYPE, type);
     wire_put_bytes(&r->part, F_META1_NAME, name);
     wire_put_bytes(&r->part, F_META1_HELP, help);

@@ -13,13 +13,16 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'lib'), os.path.join(HERE, '..', 'replay')]
 import needles                                     # noqa: E402
 import recordings                                  # noqa: E402
 import replay                                      # noqa: E402
-from ccmon import Ccmon, by                        # noqa: E402
+import pushwire                                    # noqa: E402
+from ccmon import Ccmon, by, one                   # noqa: E402
+from exporter import Exporter                      # noqa: E402
 
 RULES = 'privacy: [no-prompts, no-people]\n'
 ALL_LOGS = '{service_name=~".+"}'
@@ -252,11 +255,71 @@ def refused():
         check('what was refused is nowhere', not found, found)
 
 
+# ---- the other ways in -----------------------------------------------------------------------------
+
+SECRETS = ['what joe asked for', 'joe@example.com', 'pat@example.org', 'user_joe_account']
+
+
+def push_all(server):
+    """The same content by remote write 1 and 2, and by Loki's push in both forms."""
+    now = int(time.time())
+    for n, form in enumerate(('write1', 'write2')):
+        series = [([('__name__', 'pushed_total'), ('form', form), ('user_email', who), ('prompt', 'what joe asked for')], [(now * 1000, 5.0)])
+                  for who in ('joe@example.com', 'pat@example.org')]
+        kind = 'application/x-protobuf' + (';proto=io.prometheus.write.v2.Request' if n else '')
+        body = pushwire.snappy(getattr(pushwire, form)([s + ([], (1, 'asked by joe@example.com', '', 0)) if n else s for s in series]))
+        status, _, answer = server.request('prometheus', 'POST', '/api/v1/write', body, {'Content-Type': kind, 'Content-Encoding': 'snappy'})
+        check(form, status in (200, 204), (status, answer[:200]))
+    entries = [(now * 10**9 + i, 'what joe asked for: %d, joe@example.com' % i, [('user_account_id', 'user_joe_account')]) for i in range(3)]
+    status, _, answer = server.post('/loki/api/v1/push', pushwire.loki_json([([('app', 'pushed'), ('form', 'json')], entries)]),
+                                    'application/json', port='loki')
+    check('loki json', status == 204, (status, answer[:200]))
+    body = pushwire.snappy(pushwire.loki_pb([('{app="pushed", form="pb", user_email="joe@example.com"}', entries)]))
+    status, _, answer = server.post('/loki/api/v1/push', body, 'application/x-protobuf', port='loki')
+    check('loki protobuf', status == 204, (status, answer[:200]))
+    return now
+
+
+def others(rules):
+    """Scraped and pushed: what is found of SECRETS, and the figures."""
+    metrics = ''.join('claude_code_cost_usage_total{session_id="s%d",user_email="%s",prompt="what joe asked for"} %d\n' % (i, who, i + 1)
+                      for i, who in enumerate(('joe@example.com', 'pat@example.org', 'joe@example.com')))
+    with Exporter() as x:
+        x.body = ('# HELP claude_code_cost_usage_total asked by joe@example.com\n# TYPE claude_code_cost_usage_total counter\n' + metrics).encode()
+        scrape = 'scrape_configs:\n- job_name: claude-code\n  scrape_interval: 1y\n  static_configs:\n  - targets: ["%s"]\n' % x.address
+        with Configured(rules + scrape) as c:
+            s = c.server
+            status, _, answer = s.request('web', 'POST', '/-/scrape')
+            check('a scrape', status == 200, (status, answer[:200]))
+            now = push_all(s)
+            s.kill()
+            found = needles.search(needles.raw_bytes(c.data) + needles.decoded_bytes(c.data), SECRETS)
+            s.restart()
+            s.stop()
+            found |= needles.search(needles.raw_bytes(c.data) + needles.decoded_bytes(c.data) + [open(s.log, 'rb').read()], SECRETS)
+            s.start()
+            at = now + 5
+            cost = by(s.prom('sum by (user_email) (increase(claude_code_cost_usage_USD_total[1h]))', at), 'user_email')
+            pushed = by(s.prom('sum by (form) (last_over_time(pushed_total[1h]))', at), 'form')
+            lines = by(s.loki('sum by (form) (count_over_time({app="pushed"}[1h]))', at * 10**9), 'form')
+            return found, [sorted(cost.values()), pushed, lines]
+
+
+def other_ways():
+    found, bare = others('')
+    check('without rules all is found', found == set(SECRETS), set(SECRETS) - found)
+    check('without rules the figures', bare == [[2.0, 4.0], {'write1': 10.0, 'write2': 10.0}, {'json': 3.0, 'pb': 3.0}], bare)
+    found, figures = others(RULES)
+    check('scraped and pushed', not found, found)
+    check('figures stay', figures == bare, figures)
+
+
 def main():
     whole()
     folders()
     live()
     refused()
+    other_ways()
     print('%d passed, %d failed' % (passed, failed))
     return failed > 0
 
