@@ -155,16 +155,23 @@ static bool in_memory(const struct store *s, const struct chunk_ref *c)
     return false;
 }
 
-/* A row's identity takes in its session, but for a span, which is only its two ids. */
-static struct str session_of(const struct batch *b, const struct row *r)
+static struct str session_in(const struct batch *b, const struct cells *cells)
 {
     struct str name = b->table == TABLE_SAMPLE ? S("session_id") : S("session.id");
-    for (uint32_t i = 0; i < r->cells.n && b->table != TABLE_SPAN; i++) {
-        const struct cell *c = &r->cells.at[i];
-        if (c->v.type == V_STR && str_eq(b->cols[c->col].name, name))
-            return c->v.s;
-    }
+    for (uint32_t i = 0; i < cells->n; i++)
+        if (cells->at[i].v.type == V_STR && str_eq(b->cols[cells->at[i].col].name, name))
+            return cells->at[i].v.s;
     return S("");
+}
+
+/* A row's identity takes in its session, but for a span, which is only its two ids. Samples
+ * that share a series have it in their group; a resource may say anything of sessions. */
+static struct str session_of(const struct batch *b, const struct row *r)
+{
+    if (b->table == TABLE_SPAN)
+        return S("");
+    struct str own = session_in(b, &r->cells);
+    return own.n || b->table != TABLE_SAMPLE || r->group == ROW_NO_GROUP ? own : session_in(b, &b->groups[r->group]);
 }
 
 /* Those of a[0 .. n) that stand in the chunk. Its identities are made only when its
