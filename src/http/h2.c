@@ -23,6 +23,10 @@
  * 5. A client that breaks the protocol or a budget loses its connection: one refusal is
  *    told, a GOAWAY says why, and its requests that handlers have are finished for nobody.
  *
+ * 6. A connection is a hundred connections here, so what all of them may hold together is
+ *    bounded where HTTP/1.1 bounds their number: requests under way, and replies that are
+ *    not taken. Once either is used up, nobody gets more than an equal share.
+ *
  * Time. Each stream has at most one time-out under way, the connection two more (a write
  * without progress; nothing to do). The socket's one deadline is set for the earliest;
  * when it goes off, all are looked at. Setting one later costs nothing.
@@ -37,6 +41,7 @@ struct h2 {
     struct h2_session *session;
     struct h2_stream *streams;                     /* a list */
     uint32_t nstreams;
+    size_t held;                                   /* bytes of replies not yet sent */
     struct h2_budget budget;
     uint32_t continuations;                        /* since the last HEADERS */
     bool draining;                                 /* takes no more, and ends with its last stream */
@@ -92,9 +97,45 @@ static void too_much(struct h2 *h, const char *why)
 static void pump(void *stream);
 static void on_answered(struct call *call);
 
+/* An equal share of `max`, which all connections have used up; enough for one of whatever it is. */
+static size_t share_of(const struct h2 *h, size_t max)
+{
+    return max / MAX(atomic_load(&h->conn->home->server->conns), 1u);
+}
+
+static bool is_crowded(const struct h2 *h)
+{
+    const struct http_server *s = h->conn->home->server;
+    return atomic_load(&s->running) >= HTTP2_CALLS_MAX && h->nstreams > share_of(h, HTTP2_CALLS_MAX);
+}
+
+static void hold(struct h2_stream *st)
+{
+    struct h2 *h = st->h2;
+    struct http_server *s = h->conn->home->server;
+    st->held = st->call->out.n;
+    h->held += st->held;
+    size_t all = atomic_fetch_add(&s->held, st->held) + st->held;
+    if (all > HTTP2_HELD_MAX && h->held - st->held > share_of(h, HTTP2_HELD_MAX))
+        give_up(h, 429, H2_CALM, "replies that HTTP/2 clients do not take are too many");
+}
+
+static void unhold(struct h2_stream *st)
+{
+    struct h2 *h = st->h2;
+    CHECK(h->held >= st->held);
+    h->held -= st->held;
+    atomic_fetch_sub(&h->conn->home->server->held, st->held);
+    st->held = 0;
+}
+
 static void *on_begin(void *arg, int32_t id)
 {
     struct h2 *h = arg;
+    if (is_crowded(h)) {
+        h2_session_reset(h->session, id, H2_REFUSED_STREAM);
+        return NULL;
+    }
     struct h2_stream *st = mem_alloc(sizeof(*st));
     st->h2 = h;
     st->id = id;
@@ -118,6 +159,7 @@ static void release(struct h2_stream *st)
     struct h2 *h = st->h2;
     if (st->live)
         stream_gone(TAKE(st->live));
+    unhold(st);
     if (st->call && st->state == H2S_BUSY)
         call_orphan(TAKE(st->call));               /* its handler has it, and brings it back to nobody */
     else if (st->call)
@@ -154,6 +196,8 @@ static void answer(struct h2_stream *st)
     bool live = call->streaming && reply_has_body(call) && !h->draining;
     bool body = live || (!call->streaming && reply_has_body(call) && call->out.n);
     struct http_header *fields = h2_head_reply(call, !body, &n);
+    if (body && !live)
+        hold(st);
     st->state = live ? H2S_LIVE : H2S_SENDING;
     h2_session_reply(h->session, st->id, call->status, fields, n, body);
     st->due = 0;
@@ -247,6 +291,7 @@ static void on_sent(void *arg, void *stream)
     if (st->state != H2S_SENDING && st->state != H2S_LIVE)
         return;
     h2_budget_answered(&h->budget);
+    unhold(st);
     st->due = 0;
     if (st->ended)
         return;                                    /* `closed` follows */

@@ -37,6 +37,7 @@ struct h2_stream {
     struct http_stream *live;
     bool live_end;
     struct buf out;                                /* H2S_LIVE: what was taken last */
+    size_t held;                                   /* bytes of http_server.held that are its reply's */
     size_t at;                                     /* how much of call->out, or of `out`, is sent */
 
     int64_t due;                                   /* loop_ms() of its time-out; 0: none */

@@ -22,7 +22,7 @@ enum h2_frame { H2_DATA = 0, H2_HEADERS = 1, H2_RST = 3, H2_CONTINUATION = 9 }; 
 enum h2_more { H2_MORE, H2_LATER, H2_END };
 
 struct h2_events {
-    void *(*begin)(void *arg, int32_t id);                                   /* of a request's head */
+    void *(*begin)(void *arg, int32_t id);                                   /* of a request's head; NULL: it was reset */
     /* `valid` false: names or values that HTTP does not have. Trailers of requests come here too. */
     void (*field)(void *arg, void *stream, struct str name, struct str value, bool valid);
     void (*head)(void *arg, void *stream);                                   /* its end */

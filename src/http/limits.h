@@ -39,6 +39,9 @@ enum {
     /* HTTP/2. The client opens three streams at a time, a browser tab of ours perhaps
      * twenty; a hundred is what others offer and the least that RFC 9113 recommends. */
     HTTP2_STREAMS_MAX = 100,                       /* at once, on one connection */
+    HTTP2_CALLS_MAX = 32768,                       /* requests under way on the whole server, beyond which each
+                                                      connection gets its share of them: 128 MB of addresses each */
+    HTTP2_HELD_MAX = 128 << 20,                    /* ... the same with bytes of replies that clients do not take */
     HTTP2_STREAM_WINDOW = 256 << 10,               /* of a body under way, not yet in our hands ... */
     HTTP2_CONN_WINDOW = 1 << 20,                   /* ... and of all bodies of a connection together */
     HTTP2_TABLE_BYTES = 4096,                      /* HPACK, each way: the protocol's own default */

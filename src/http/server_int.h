@@ -56,6 +56,7 @@ struct http_server {
     _Atomic(enum server_state) state;
     atomic_uint refs, conns, streams, running, unproven;
     atomic_size_t inflight;
+    atomic_size_t held;                            /* bytes of replies that streams of HTTP/2 still have to send */
     atomic_ullong accepted, requests, refused;
 
     pthread_mutex_t lock;                          /* for waiting on `conns` falling to 0; of listener.tls */

@@ -519,6 +519,44 @@ static void rapid_reset(void **state)
     assert_true(fake_is_shut() && seen.refusals == 1 && seen.status == 429);
 }
 
+/* What is used up is shared: one more stream for each connection, and no more. */
+static void crowded(void **state)
+{
+    (void)state;
+    atomic_fetch_add(&server->running, HTTP2_CALLS_MAX);
+    atomic_fetch_add(&server->conns, HTTP2_CALLS_MAX);
+    send_head(1, EH | ES, "GET", "/held", "");
+    struct http_req *first = TAKE(seen.held);
+    assert_non_null(first);
+    send_head(3, EH | ES, "GET", "/", "");
+    assert_int_equal(code_of(3), 7);
+    http_reply(first, 200, S("text/plain"), S("first"));
+    fake_jobs();
+    assert_true(str_eq(data_of(1), S("first")));
+    fake_clear();
+    send_head(5, EH | ES, "GET", "/", "");
+    assert_true(str_eq(data_of(5), S("hello")));
+    atomic_fetch_sub(&server->running, HTTP2_CALLS_MAX);
+    atomic_fetch_sub(&server->conns, HTTP2_CALLS_MAX);
+}
+
+/* Replies that nobody takes: a first one is anybody's right. */
+static void untaken(void **state)
+{
+    (void)state;
+    send_frame(SETTINGS, 0, 0, S("\0\4\0\0\0\0"));
+    atomic_fetch_add(&server->held, HTTP2_HELD_MAX);
+    atomic_fetch_add(&server->conns, HTTP2_HELD_MAX);
+    send_head(1, EH | ES, "GET", "/big", "");
+    assert_int_equal(code_of(0), -1);
+    send_head(3, EH | ES, "GET", "/big", "");
+    assert_int_equal(code_of(0), 11);
+    assert_true(seen.refusals == 1 && seen.status == 429);
+    assert_int_equal(atomic_load(&server->held), HTTP2_HELD_MAX);
+    atomic_fetch_sub(&server->held, HTTP2_HELD_MAX);
+    atomic_fetch_sub(&server->conns, HTTP2_HELD_MAX);
+}
+
 static void budgets(void **state)
 {
     (void)state;
@@ -561,6 +599,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(idle, setup, teardown),
         cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(rapid_reset, setup, teardown),
+        cmocka_unit_test_setup_teardown(crowded, setup, teardown),
+        cmocka_unit_test_setup_teardown(untaken, setup, teardown),
         cmocka_unit_test(budgets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
