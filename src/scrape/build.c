@@ -109,6 +109,17 @@ bool scrape_is_accounted(struct str name, enum metric_type type, struct str *ret
     return false;
 }
 
+/* Counters that somebody passes on (a Collector's exporter, another Prometheus's federation) bear
+ * the label `job` or a time of their own, which the client's exporter never writes. Such a series
+ * vanishes by itself, without a process having ended: it is stored as it comes. */
+static bool is_relayed(const struct expo_item *it)
+{
+    bool relayed = it->has_time;
+    for (uint32_t i = 0; i < it->nlabels; i++)
+        relayed |= str_eq(it->labels[i].name, S("job"));
+    return relayed;
+}
+
 static void note_claude(struct builder *b, const struct expo_item *it)
 {
     static const struct {
@@ -296,7 +307,7 @@ static enum err add_sample(struct builder *b, struct arena *scratch, const struc
     }
     enum metric_type type = b->in->format == EXPO_OPENMETRICS ? type_of(b, it->name, S("_total")) : type_of(b, it->name, S(""));
     struct str unused;
-    if (scrape_is_accounted(lset_get(&s, S("__name__")), type, &unused))
+    if (!is_relayed(it) && scrape_is_accounted(lset_get(&s, S("__name__")), type, &unused))
         add_accounted(b, &s, it, t);
     else
         add_plain(b, &s, it, t, own_time);

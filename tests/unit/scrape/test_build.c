@@ -23,6 +23,8 @@ static const struct row_case {
     { "OpenMetrics", EXPO_OPENMETRICS, false,
       "# TYPE claude_code_cost_usage_USD counter\nclaude_code_cost_usage_USD_total 2\nclaude_code_cost_usage_USD_created 1\n# EOF\n",
       "claude_code_cost_usage_USD_total{instance=i:1,job=j}2c" },
+    { "passed on by another Prometheus", EXPO_TEXT, false, "claude_code_commit_count_total{job=\"x\"} 2\nclaude_code_commit_count_total 3 5000\n",
+      "claude_code_commit_count_total{exported_job=x,instance=i:1,job=j}2 claude_code_commit_count_total{instance=i:1,job=j}3" },
     { "two scopes add up", EXPO_TEXT, false,
       "claude_code_commit_count_total{otel_scope_version=\"1\"} 1\nclaude_code_commit_count_total{otel_scope_version=\"2\"} 2\n",
       "claude_code_commit_count_total{instance=i:1,job=j}3c" },
