@@ -159,6 +159,21 @@ def forms(c):
         check(what, s == 204, '%d %r' % (s, got))
 
 
+OTLP_LOG = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"%d","body":{"stringValue":"by OTLP"}}]}]}]}' % NS
+OTLP_SUM = (b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"by_otlp","sum":{"aggregationTemporality":1,"isMonotonic":true,'
+            b'"dataPoints":[{"asInt":"1","timeUnixNano":"%d"}]}}]}]}]}' % NS)
+
+
+def otlp(c):
+    """Loki's and Prometheus's own paths for OTLP, on their ports and on the web port."""
+    for port, path, body in (('loki', '/otlp/v1/logs', OTLP_LOG), ('web', '/otlp/v1/logs', OTLP_LOG),
+                             ('prometheus', '/api/v1/otlp/v1/metrics', OTLP_SUM), ('web', '/api/v1/otlp/v1/metrics', OTLP_SUM)):
+        s, _, got = c.request(port, 'POST', path, body, {'Content-Type': 'application/json'})
+        check('OTLP at %s of %s' % (path, port), (s, got) == (200, b'{}'), '%d %r' % (s, got))
+    n = c.prom('by_otlp_total', NOW + 1)
+    check('counted once', list(n.values()) == [1.0], n)
+
+
 def reads(c, when):
     vec = c.get_json('prometheus', '/api/v1/query', query='{__name__=~"one|twice|two|beside|unsorted|empty|form"}', time=str(NOW + 1))['data']['result']
     got = {tuple(sorted(r['metric'].items())): r['value'][1] for r in vec}
@@ -234,6 +249,7 @@ def main():
         answers(c)
         forms(c)
         histograms(c)
+        otlp(c)
         reads(c, 'at once')
         c.kill_and_restart()
         reads(c, 'after a kill')
