@@ -1,30 +1,47 @@
 /* What the OTLP fuzzers share: decode, and hold the rows to what model/rows.h promises. */
 #pragma once
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "model/histogram.h"
 #include "otlp/decode.h"
 
 enum { FUZZ_MEMORY = 64 << 20 };
 
-/* Samples: labels only, texts, never empty, unique by name; every row once per column. */
+/* A sound histogram, and the value that stands for it. */
+static inline void fuzz_check_histogram(const struct row *r, const struct cell *c, struct arena mem)
+{
+    struct histogram h;
+    double stands = histogram_value(c->v.s);
+    CHECK(c->v.type == V_BYTES && !histogram_decode(c->v.s, &mem, &h, NULL) && !histogram_check(&h, NULL));
+    CHECK(h.schema <= HIST_SCHEMA_MAX && memcmp(&stands, &r->value, sizeof stands) == 0);
+}
+
+/* Samples: labels, texts, never empty, unique by name, or a histogram; every row once per column. */
 static inline void fuzz_check_row(const struct batch *b, const struct row *r, struct arena mem)
 {
     const struct cells none = { 0 }, *g = r->group == ROW_NO_GROUP ? &none : &b->groups[r->group];
     uint8_t *seen = arena_new(&mem, uint8_t, b->ncols + 1);
-    bool named = false;
+    bool named = false, histogram = false;
     for (uint32_t i = 0; i < g->n + r->cells.n; i++) {
         const struct cell *c = i < g->n ? &g->at[i] : &r->cells.at[i - g->n];
         CHECK(c->col < b->ncols && !seen[c->col] && c->v.type != V_NONE);
         seen[c->col] = 1;
         if (b->table == TABLE_SAMPLE) {
-            CHECK(b->cols[c->col].place == PLACE_LABEL && c->v.type == V_STR && c->v.s.n);
+            histogram = histogram || colkey_is_histogram(&b->cols[c->col]);
+            if (colkey_is_histogram(&b->cols[c->col]))
+                fuzz_check_histogram(r, c, mem);
+            else
+                CHECK(b->cols[c->col].place == PLACE_LABEL && c->v.type == V_STR && c->v.s.n);
             named = named || str_eq(b->cols[c->col].name, S("__name__"));
         }
     }
     CHECK(named == (b->table == TABLE_SAMPLE));
-    if (r->temporality)
+    if (r->temporality == TEMPORALITY_CUMULATIVE)
         CHECK(r->value >= 0);
+    else if (r->temporality == TEMPORALITY_DELTA)
+        CHECK(histogram || __builtin_isfinite(r->value));
 }
 
 static inline void fuzz_decode(enum frame_kind kind, const uint8_t *data, size_t size)

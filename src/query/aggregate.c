@@ -44,7 +44,8 @@ static void find_groups(struct query_ctx *q, const struct aggregation *a, const 
     CLEANUP(keyset_done) struct keyset keys;
     keyset_init(&keys, q->mem);
     struct str *names = arena_new(q->mem, struct str, a->nnames + 1);
-    memcpy(names, a->names, sizeof *names * a->nnames);
+    for (uint32_t i = 0; i < a->nnames; i++)
+        names[i] = a->names[i];
     uint32_t n = a->nnames;
     if (a->without)
         names[n++] = S("__name__");
@@ -395,7 +396,8 @@ static enum err count_values(struct query_ctx *q, const struct aggregation *a, s
     CLEANUP(keyset_done) struct keyset keys;
     keyset_init(&keys, q->mem);
     struct str *names = arena_new(q->mem, struct str, a->nnames + 1);
-    memcpy(names, a->names, sizeof *names * a->nnames);
+    for (uint32_t i = 0; i < a->nnames; i++)
+        names[i] = a->names[i];
     names[a->nnames] = a->without ? S("__name__") : a->label;
     uint32_t n = a->nnames + 1;
     for (uint32_t s = 0; s < in->n; s++) {

@@ -77,7 +77,8 @@ static void group_side(struct match_job *j, struct keyset *keys, const struct ve
 {
     struct query_ctx *q = j->q;
     struct str *names = arena_new(q->mem, struct str, j->m->nnames + 1);
-    memcpy(names, j->m->names, sizeof *names * j->m->nnames);
+    for (uint32_t i = 0; i < j->m->nnames; i++)
+        names[i] = j->m->names[i];
     uint32_t n = j->m->nnames;
     if (!j->m->on)
         names[n++] = S("__name__");

@@ -12,7 +12,7 @@
 static double exponential_bound(int32_t schema, int32_t index)
 {
     if (schema <= 0) {
-        int64_t e = (int64_t)index << -schema;
+        int64_t e = (int64_t)index * (1 << -schema);
         return e == DBL_MAX_EXP ? DBL_MAX : ldexp(1, (int)MAX(MIN(e, INT64_C(5000)), INT64_C(-5000)));
     }
     int32_t per = 1 << schema, whole = index >> schema, part = index & (per - 1);

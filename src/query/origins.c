@@ -142,7 +142,7 @@ static struct str text_of(const struct label_ref *l, uint32_t row, char scratch[
 static bool same_cell(const struct label_ref *l, uint32_t a, uint32_t b)
 {
     for (uint32_t i = 0; i < l->n; i++)
-        if (!l->at[i]->code || l->at[i]->code[a] != l->at[i]->code[b])
+        if (!l->at[i]->code || column_code(l->at[i], a) != column_code(l->at[i], b))
             return false;
     return true;
 }

@@ -88,9 +88,11 @@ static bool varies(const struct column *c, const struct block *b)
 {
     if (!c->code)
         return true;
-    uint32_t first = c->code[b->sel[0]];
+    if (c->form == CODES_SAME)
+        return false;
+    uint32_t first = column_code(c, b->sel[0]);
     for (uint32_t i = 1; i < b->nsel; i++)
-        if (c->code[b->sel[i]] != first)
+        if (column_code(c, b->sel[i]) != first)
             return true;
     return false;
 }
@@ -140,7 +142,7 @@ static uint64_t number_bits(const struct column *c, uint32_t row)
 
 static inline uint64_t cell_bits(const struct column *c, uint32_t row)
 {
-    return c->code ? c->code[row] : number_bits(c, row);
+    return c->code ? column_code(c, row) : number_bits(c, row);
 }
 
 static uint64_t row_hash(const struct bcols *c, uint32_t row)
@@ -165,13 +167,14 @@ static bool rows_equal(const struct bcols *c, uint32_t a, uint32_t b)
 /* The number of a cell's text + TEXT_FIRST, or TEXT_NONE. */
 static uint32_t cell_text(struct rowset *r, const struct lcol *l, uint32_t row)
 {
-    if (l->text && l->text[l->col->code[row]] != TEXT_UNKNOWN)
-        return l->text[l->col->code[row]];
+    uint32_t *known = l->text ? &l->text[column_code(l->col, row)] : NULL;
+    if (known && *known != TEXT_UNKNOWN)
+        return *known;
     struct value v = column_value(l->col, row);
     struct str s = v.type == V_NONE ? S("") : v.type == V_STR ? v.s : value_text_in(&v, r->q->mem);
     uint32_t id = s.n ? text_id(r, s) + TEXT_FIRST : TEXT_NONE;
-    if (l->text)
-        l->text[l->col->code[row]] = id;
+    if (known)
+        *known = id;
     return id;
 }
 

@@ -128,7 +128,12 @@ static struct histogram made(const struct spec *s)
 
 static bool same_bits(const double *a, const double *b, uint32_t n)
 {
-    return memcmp(a, b, sizeof *a * n) == 0;
+    return !n || memcmp(a, b, sizeof *a * n) == 0;
+}
+
+static bool same_indices(const struct hist_buckets *a, const struct hist_buckets *b)
+{
+    return !a->n || memcmp(a->index, b->index, sizeof *a->index * a->n) == 0;
 }
 
 static bool same(const struct histogram *a, const struct histogram *b)
@@ -136,9 +141,8 @@ static bool same(const struct histogram *a, const struct histogram *b)
     return a->schema == b->schema && a->hint == b->hint && a->integer == b->integer && same_bits(&a->count, &b->count, 1) &&
            same_bits(&a->sum, &b->sum, 1) && same_bits(&a->zero_threshold, &b->zero_threshold, 1) &&
            same_bits(&a->zero_count, &b->zero_count, 1) && a->pos.n == b->pos.n && a->neg.n == b->neg.n &&
-           a->nbounds == b->nbounds && !memcmp(a->pos.index, b->pos.index, sizeof(int32_t) * a->pos.n) &&
-           !memcmp(a->neg.index, b->neg.index, sizeof(int32_t) * a->neg.n) && same_bits(a->pos.count, b->pos.count, a->pos.n) &&
-           same_bits(a->neg.count, b->neg.count, a->neg.n) && same_bits(a->bounds, b->bounds, a->nbounds);
+           a->nbounds == b->nbounds && same_indices(&a->pos, &b->pos) && same_indices(&a->neg, &b->neg) &&
+           same_bits(a->pos.count, b->pos.count, a->pos.n) && same_bits(a->neg.count, b->neg.count, a->neg.n) && same_bits(a->bounds, b->bounds, a->nbounds);
 }
 
 /* What is valid reads back alike; every prefix of its bytes, and one byte more, is refused. */
