@@ -44,6 +44,10 @@ class Server(Ccmon):
         self.write(text)
         super().__init__(['--config', self.file], **kw)
 
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
     def write(self, text, name='ccmon.yml'):
         path = os.path.join(self.dir, name)
         with open(path + '.new', 'w') as f:
