@@ -15,22 +15,28 @@ static void add_histogram(struct memsource *m, int64_t t, const char *which)
     static const double bounds[] = { -1, 0.5, 4 };
     static int32_t index[] = { 0, 1, 3 };
     double n = (double)(t % 150), counts[] = { n, 2 * n, 1 };
-    struct histogram h = { .schema = (int32_t)(t / 15 % 3), .count = 3 * n + 2, .sum = n, .zero_count = 1, .zero_threshold = t % 2 ? 0.001 : 0.75 };
+    struct histogram h = { .schema = (int32_t)(t / 15 % 3), .count = 3 * n + 2, .sum = n, .zero_count = 1 };
+    h.zero_threshold = t % 2 ? 0.001 : 0.75;
     h.pos = (struct hist_buckets){ index, counts, LEN(index) };
     h.hint = which[0] == 'g' ? HINT_GAUGE : HINT_UNKNOWN;
     if (which[0] == 'c')
-        h = (struct histogram){ .schema = HIST_CUSTOM, .count = 3 * n + 1, .sum = n, .pos = h.pos, .bounds = bounds, .nbounds = 2 + (t % 90 == 0) };
+        h = (struct histogram){
+            .schema = HIST_CUSTOM, .count = 3 * n + 1, .sum = n, .pos = h.pos, .bounds = bounds, .nbounds = 2 + (t % 90 == 0),
+        };
     if (which[0] == 'c' && h.nbounds == 2)
         h.pos.n = 2;
     struct arena mem;
     struct mem_cell cells[] = {
-        { PLACE_LABEL, "__name__", value_str(S("h")) }, { PLACE_LABEL, "b", value_str(str_c(which)) }, { PLACE_FIELD, "histogram", { .type = V_BYTES } },
+        { PLACE_LABEL, "__name__", value_str(S("h")) },
+        { PLACE_LABEL, "b", value_str(str_c(which)) },
+        { PLACE_FIELD, "histogram", { .type = V_BYTES } },
     };
     arena_init(&mem, 1 << 16);
     CHECK(!histogram_encode(&mem, &h, &cells[2].v.s, NULL));
     bool number = which[0] == 'm' && t % 60 == 0;
     memsource_add(m, &(struct mem_row){
-        .table = TABLE_SAMPLE, .time_ns = t * NS_PER_S, .start_ns = (t - 15) * NS_PER_S, .value = number ? 3 : histogram_value(cells[2].v.s),
+        .table = TABLE_SAMPLE, .time_ns = t * NS_PER_S, .start_ns = (t - 15) * NS_PER_S,
+        .value = number ? 3 : histogram_value(cells[2].v.s),
         .temporality = which[0] == 'd' ? TEMPORALITY_DELTA : TEMPORALITY_NONE, .cells = cells, .ncells = number ? 2 : 3,
     });
     arena_done(&mem);
