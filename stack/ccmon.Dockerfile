@@ -11,6 +11,6 @@ COPY --from=build /src/build/ccmon /usr/local/bin/ccmon
 RUN useradd --system ccmon && install -d -o ccmon -m 700 /data
 USER ccmon
 VOLUME /data
-EXPOSE 4318 9090 3100 3001
+EXPOSE 4317 4318 9090 3100 3001
 ENTRYPOINT ["ccmon"]
 CMD ["serve", "--config", "/etc/ccmon/ccmon.yml"]
