@@ -187,8 +187,8 @@ size_t arena_bytes(size_t size, size_t n)
     return all;
 }
 
-/* Makes [p, p + n) the newest allocation's (new) tail: zeroed, pos after it. */
-static void claim(struct arena *a, char *p, size_t n)
+/* Makes [p, p + n) the newest allocation's (new) tail: zeroed if asked, pos after it. */
+static void claim(struct arena *a, char *p, size_t n, bool zeroed)
 {
     size_t left = (size_t)(a->end - p);
     if (n > left || left - n < GAP + ALIGN_MIN) {
@@ -197,7 +197,7 @@ static void claim(struct arena *a, char *p, size_t n)
     }
     struct range *r = range_of(a);
     unpoison(p, n);
-    if (p < r->dirty)
+    if (zeroed && p < r->dirty)
         memset(p, 0, MIN(n, (size_t)(r->dirty - p)));
     poison(p + n, GAP);
     a->pos = p + n + GAP;
@@ -205,7 +205,7 @@ static void claim(struct arena *a, char *p, size_t n)
         r->dirty = a->pos;
 }
 
-void *arena_alloc(struct arena *a, size_t size, size_t align)
+static void *alloc(struct arena *a, size_t size, size_t align, bool zeroed)
 {
     CHECK(a->base && align && (align & (align - 1)) == 0);
     align = MAX(align, (size_t)ALIGN_MIN);
@@ -213,8 +213,18 @@ void *arena_alloc(struct arena *a, size_t size, size_t align)
     if (pad > (size_t)(a->end - a->pos))
         pad = (size_t)(a->end - a->pos);           /* full: claim() says so */
     char *p = a->pos + pad;
-    claim(a, p, size);
+    claim(a, p, size, zeroed);
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size, size_t align)
+{
+    return alloc(a, size, align, true);
+}
+
+void *arena_alloc_raw(struct arena *a, size_t size, size_t align)
+{
+    return alloc(a, size, align, false);
 }
 
 void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size, size_t align)
@@ -223,7 +233,7 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size, siz
         return p;
     char *old_end = p ? (char *)p + old_size : NULL;
     if (p && old_end + GAP == a->pos) {
-        claim(a, old_end, new_size - old_size);
+        claim(a, old_end, new_size - old_size, true);
         return p;
     }
     void *to = arena_alloc(a, new_size, align);

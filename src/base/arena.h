@@ -26,9 +26,11 @@ bool arena_over(const struct arena *a);
 size_t arena_used(const struct arena *a);
 
 MUST NONNULL void *arena_alloc(struct arena *a, size_t size, size_t align);   /* zeroed */
+MUST NONNULL void *arena_alloc_raw(struct arena *a, size_t size, size_t align);   /* holds anything: for what is wholly written */
 /* Like realloc for the newest allocation (grows in place), else copies. */
 MUST NONNULL void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size, size_t align);
 #define arena_new(a, T, n) ((T *)arena_alloc((a), arena_bytes(sizeof(T), (n)), _Alignof(T)))
+#define arena_raw(a, T, n) ((T *)arena_alloc_raw((a), arena_bytes(sizeof(T), (n)), _Alignof(T)))
 size_t arena_bytes(size_t size, size_t n);         /* size * n, aborts on overflow */
 
 struct str arena_str(struct arena *a, struct str s);                   /* copy */

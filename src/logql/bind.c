@@ -365,9 +365,9 @@ static bool event_levels(struct binding *b, const struct level_sources *s, struc
 
 static enum level level_by_event(const struct event_levels *e, uint32_t row)
 {
-    uint8_t l = e->level[e->event->code[row]];
+    uint8_t l = e->level[column_code(e->event, row)];
     if (l == LEVEL_DECISION)
-        return e->rejects && e->rejects[e->decision->code[row]] ? LEVEL_WARN : LEVEL_INFO;
+        return e->rejects && e->rejects[column_code(e->decision, row)] ? LEVEL_WARN : LEVEL_INFO;
     return l ? (enum level)l : LEVEL_INFO;
 }
 

@@ -40,7 +40,7 @@ void entry_begin(struct entry *e, struct pipeline *p, uint32_t row)
     *e = (struct entry){ .p = p, .mem = p->row_mem, .row = row, .time_ns = p->bind.block->time_ns[row] };
     const struct label_ref *line = &p->bind.line;
     if (line->n == 1 && line->at[0]->code)
-        e->line_code = line->at[0]->code[row];
+        e->line_code = column_code(line->at[0], row);
     struct value v = label_value(line, row);
     e->line = v.type == V_STR || v.type == V_JSON ? v.s : value_text_in(&v, &e->mem);
 }

@@ -92,7 +92,7 @@ enum err range_add_columns(struct range_job *j, struct fault *f)
             continue;
         double v = 1;
         if (c->number) {
-            uint32_t code = c->number->code[row];
+            uint32_t code = column_code(c->number, row);
             if (c->states[code] == NUMBER_UNKNOWN)
                 c->states[code] = (uint8_t)read_number(j, code);
             if (c->states[code] == NUMBER_NONE)
@@ -102,7 +102,7 @@ enum err range_add_columns(struct range_job *j, struct fault *f)
             v = c->values[code];
         }
         for (uint32_t k = 0; k < c->n; k++)
-            at += c->group[k]->code[row] * c->stride[k];
+            at += column_code(c->group[k], row) * c->stride[k];
         uint32_t id = c->series[at] ? c->series[at] - 1 : new_series(j, row, at);
         e = windows_add(&j->windows, id, b->time_ns[row], v, f);
     }

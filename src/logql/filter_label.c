@@ -316,7 +316,7 @@ static bool run_test(struct bound_test *b, struct entry *e)
         b->col = c;
         b->seen = arena_new(&e->p->bind.mem, uint8_t, c->ndict);
     }
-    uint8_t *seen = &b->seen[c->code[e->row]];
+    uint8_t *seen = &b->seen[column_code(c, e->row)];
     if (*seen)
         return *seen == 2;
     bool hit = test_value(b, e, &lasting);

@@ -37,7 +37,7 @@ static uint32_t column_id(struct grouper *g, const struct bound *l, uint32_t row
     struct bound *own = &g->p->bind.at[l - g->p->bind.at];
     if (!own->value_ids[col])
         own->value_ids[col] = arena_new(mem, uint32_t, c->ndict);
-    uint32_t *id = &own->value_ids[col][c->code[row]];
+    uint32_t *id = &own->value_ids[col][column_code(c, row)];
     if (!*id)
         *id = text_id(g, v->type == V_BYTES ? value_text_in(v, mem) : value_text(v, scratch)) + 1;
     return *id - 1;

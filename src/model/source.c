@@ -14,8 +14,9 @@ static const enum place precedence[] = { PLACE_LABEL, PLACE_ATTR, PLACE_SCOPE, P
 struct value column_value(const struct column *c, uint32_t row)
 {
     if (c->code) {
-        DCHECK(c->code[row] < c->ndict);
-        return c->dict[c->code[row]];
+        uint32_t code = column_code(c, row);
+        DCHECK(code < c->ndict);
+        return c->dict[code];
     }
     if (c->valid && !(c->valid[row >> 3] >> (row & 7) & 1))
         return (struct value){ 0 };

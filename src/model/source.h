@@ -38,12 +38,21 @@ struct scan_req {
     const bool *cancelled;                         /* NULL, or set by another thread */
 };
 
-/* One physical column. code[row] indexes dict; dict[0] is V_NONE (absent). A
+/* How wide the codes of a column are: no wider than its dictionary needs. */
+enum code_form {
+    CODES_U32,                                     /* first: what a column is that does not say */
+    CODES_U16,
+    CODES_U8,
+    CODES_SAME,                                    /* every row has the one code, a uint32_t */
+};
+
+/* One physical column. column_code() indexes dict; dict[0] is V_NONE (absent). A
  * column without codes holds numbers: type V_INT or V_DOUBLE, `valid` NULL means
  * all rows have one. Codes and arrays are indexed by row, not by selection. */
 struct column {
     struct colkey key;
-    const uint32_t *code;
+    const void *code;                              /* NULL: numbers */
+    enum code_form form;
     const struct value *dict;
     uint32_t ndict;
     enum vtype type;
@@ -64,6 +73,20 @@ struct block {
     uint32_t ncols;
     int64_t next_bound;
 };
+
+static inline uint32_t column_code(const struct column *c, uint32_t row)
+{
+    switch (c->form) {
+    case CODES_U8:
+        return ((const uint8_t *)c->code)[row];
+    case CODES_U16:
+        return ((const uint16_t *)c->code)[row];
+    case CODES_SAME:
+        return *(const uint32_t *)c->code;
+    default:
+        return ((const uint32_t *)c->code)[row];
+    }
+}
 
 /* Does a query's label name mean this column? Exact for labels and fields, else by label_name(). */
 bool colkey_is(const struct colkey *key, struct str label);

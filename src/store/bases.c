@@ -116,8 +116,8 @@ static struct id128 row_labels(const struct block *b, struct id128 **hashes, uin
 {
     struct id128 sum = { 0 };
     for (uint32_t c = 0; c < b->ncols; c++)
-        if (hashes[c] && b->cols[c].code[row])
-            id_add(&sum, hashes[c][b->cols[c].code[row]]);
+        if (hashes[c])
+            id_add(&sum, hashes[c][column_code(&b->cols[c], row)]);         /* of what is absent: zero */
     return sum;
 }
 

@@ -288,7 +288,7 @@ enum err chunk_encode(enum table table, const struct block *in, uint32_t level, 
 static bool has_value(const struct column *c, uint32_t row)
 {
     if (c->code)
-        return c->dict[c->code[row]].type != V_NONE;
+        return c->dict[column_code(c, row)].type != V_NONE;
     return !c->valid || bit_get(c->valid, row);
 }
 
@@ -333,7 +333,7 @@ static enum err read_ints(struct str blob, enum chunk_fixed column, uint32_t row
     enum err e = blob_open(blob, column, rows, mem, &enc, &r, f);
     if (e)
         return e;
-    int64_t *v = arena_new(mem, int64_t, rows);
+    int64_t *v = arena_raw(mem, int64_t, rows);
     rd_ints(&r, v, rows);
     if (enc != ENC_INT || r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %u does not decode", (unsigned)column);
@@ -348,7 +348,7 @@ static enum err read_bytes(struct str blob, enum chunk_fixed column, uint32_t ro
     enum err e = read_ints(blob, column, rows, mem, &v, f);
     if (e)
         return e;
-    uint8_t *out = arena_new(mem, uint8_t, rows);
+    uint8_t *out = arena_raw(mem, uint8_t, rows);
     for (uint32_t i = 0; i < rows; i++) {
         if (v[i] < 0 || v[i] > UINT8_MAX)
             return fault_set(f, E_CORRUPT, 0, "column %u: %lld is no byte", (unsigned)column, (long long)v[i]);
@@ -365,7 +365,7 @@ static enum err read_values(struct str blob, uint32_t rows, struct arena *mem, c
     enum err e = blob_open(blob, CHUNK_VALUE, rows, mem, &enc, &r, f);
     if (e)
         return e;
-    double *v = arena_new(mem, double, rows);
+    double *v = arena_raw(mem, double, rows);
     rd_doubles(&r, v, rows, *mem);
     if (enc != ENC_DOUBLE || r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %d does not decode", CHUNK_VALUE);

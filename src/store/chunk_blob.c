@@ -214,7 +214,7 @@ enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *
     if (!blob_room(mem, b.raw, rows))
         return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", what);
 
-    uint8_t *out = arena_alloc(mem, b.raw + 1, 8);
+    uint8_t *out = arena_alloc_raw(mem, b.raw + 1, 8);
     if (b.packed) {
         e = zip_unzstd_exact(b.body, out, b.raw, f);
         if (e)

@@ -29,7 +29,7 @@ static void gather_codes(const struct column *c, const uint32_t *order, uint32_t
     uint32_t *seen = arena_new(mem, uint32_t, (size_t)MIN(n, c->ndict) + 1);
     uint32_t nseen = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t old = c->code[order[i]];
+        uint32_t old = column_code(c, order[i]);
         CHECK(old < c->ndict);
         if (c->dict[old].type == V_NONE)
             continue;
@@ -311,26 +311,75 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
 
 /* --- reading ---------------------------------------------------------------------------- */
 
+static const uint32_t all_absent = 0, all_first = 1;
+
 /* The codes of a column whose rows each have their own entry, in row order. */
-static uint32_t *codes_in_order(const uint8_t *valid, uint32_t rows, struct arena *mem)
+static void codes_in_order(const uint8_t *valid, uint32_t rows, uint32_t n, struct arena *mem, struct column *ret)
 {
-    uint32_t *code = arena_new(mem, uint32_t, rows), n = 0;
-    for (uint32_t i = 0; i < rows; i++)
-        if (!valid || bit_get(valid, i))
-            code[i] = ++n;
-    return code;
+    uint32_t at = 0;
+    if (n <= UINT16_MAX) {
+        uint16_t *code = arena_raw(mem, uint16_t, rows);
+        for (uint32_t i = 0; i < rows; i++) {
+            bool has = !valid || bit_get(valid, i);
+            at += has;
+            code[i] = has ? (uint16_t)at : 0;
+        }
+        ret->code = code;
+        ret->form = CODES_U16;
+        return;
+    }
+    uint32_t *code = arena_raw(mem, uint32_t, rows);
+    for (uint32_t i = 0; i < rows; i++) {
+        bool has = !valid || bit_get(valid, i);
+        at += has;
+        code[i] = has ? at : 0;
+    }
+    ret->code = code;
+    ret->form = CODES_U32;
 }
 
-static void rd_const(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
+static void rd_const(struct rd *r, struct arena *mem, struct column *ret)
 {
     struct value *dict = arena_new(mem, struct value, 2);
     rd_values(r, dict + 1, 1, mem);
-    uint32_t *code = arena_new(mem, uint32_t, rows);
-    for (uint32_t i = 0; i < rows; i++)
-        code[i] = 1;
-    ret->code = code;
+    ret->code = &all_first;
+    ret->form = CODES_SAME;
     ret->dict = dict;
     ret->ndict = 2;
+}
+
+/* Codes as they are stored, one plane of bytes after the other; returns the largest. */
+static uint32_t rd_codes(const uint8_t *p, unsigned width, uint32_t rows, struct arena *mem, struct column *ret)
+{
+    uint32_t largest = 0;
+    if (width == 1) {
+        uint8_t *code = arena_raw(mem, uint8_t, rows), most = 0;
+        memcpy(code, p, rows);
+        for (uint32_t i = 0; i < rows; i++)
+            most = code[i] > most ? code[i] : most;
+        ret->code = code;
+        ret->form = CODES_U8;
+        return most;
+    }
+    if (width == 2) {
+        uint16_t *code = arena_raw(mem, uint16_t, rows), most = 0;
+        for (uint32_t i = 0; i < rows; i++) {
+            code[i] = (uint16_t)(p[i] | p[rows + i] << 8);
+            most = code[i] > most ? code[i] : most;
+        }
+        ret->code = code;
+        ret->form = CODES_U16;
+        return most;
+    }
+    uint32_t *code = arena_new(mem, uint32_t, rows);
+    for (unsigned k = 0; k < width; k++)
+        for (uint32_t i = 0; i < rows; i++)
+            code[i] |= (uint32_t)p[(size_t)k * rows + i] << 8 * k;
+    for (uint32_t i = 0; i < rows; i++)
+        largest = MAX(largest, code[i]);
+    ret->code = code;
+    ret->form = CODES_U32;
+    return largest;
 }
 
 static void rd_dict(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
@@ -344,15 +393,8 @@ static void rd_dict(struct rd *r, uint32_t rows, struct arena *mem, struct colum
     rd_values(r, dict + 1, (size_t)n, mem);
     unsigned width = code_width((uint32_t)n + 1);
     const uint8_t *p = rd_take(r, (uint64_t)rows * width);
-    uint32_t *code = arena_new(mem, uint32_t, rows), largest = 0;
-    for (unsigned k = 0; p && k < width; k++)
-        for (uint32_t i = 0; i < rows; i++)
-            code[i] |= (uint32_t)p[(size_t)k * rows + i] << 8 * k;
-    for (uint32_t i = 0; i < rows; i++)
-        largest = MAX(largest, code[i]);
-    if (largest > n)
+    if (p && rd_codes(p, width, rows, mem, ret) > n)
         r->bad = true;
-    ret->code = code;
     ret->dict = dict;
     ret->ndict = (uint32_t)n + 1;
 }
@@ -363,7 +405,7 @@ static void rd_list(struct rd *r, uint32_t rows, struct arena *mem, struct colum
     uint32_t n = rd_valid(r, rows, mem, &valid);
     struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
     rd_values(r, dict + 1, n, mem);
-    ret->code = codes_in_order(valid, rows, mem);
+    codes_in_order(valid, rows, n, mem, ret);
     ret->dict = dict;
     ret->ndict = n + 1;
 }
@@ -378,7 +420,7 @@ static void spread(int64_t *v, const uint8_t *valid, uint32_t rows, uint32_t n)
 static void rd_numbers(struct rd *r, enum chunk_enc enc, uint32_t rows, struct arena *mem, struct column *ret)
 {
     uint32_t n = rd_valid(r, rows, mem, &ret->valid);
-    int64_t *v = arena_new(mem, int64_t, rows);    /* eight bytes either way */
+    int64_t *v = arena_raw(mem, int64_t, rows);    /* eight bytes either way */
     double *d = (double *)(void *)v;
     if (enc == ENC_INT)
         rd_ints(r, v, n);
@@ -394,21 +436,20 @@ static void rd_time_texts(struct rd *r, const int64_t *offsets, uint32_t rows, c
                           const uint8_t *valid, uint32_t n, struct column *ret)
 {
     struct value *dict = arena_new(mem, struct value, (size_t)n + 1);
-    uint32_t *code = codes_in_order(valid, rows, mem);
-    char *out = arena_new(mem, char, (size_t)n * ISO_MS_LEN);
-    for (uint32_t i = 0; i < rows && !r->bad; i++) {
-        if (!code[i])
+    char *out = arena_raw(mem, char, (size_t)n * ISO_MS_LEN);
+    for (uint32_t i = 0, at = 0; i < rows && !r->bad; i++) {
+        if (valid && !bit_get(valid, i))
             continue;
         int64_t ms;
-        if (__builtin_add_overflow(floor_ms(time_ns[i]), offsets[code[i] - 1], &ms) || !iso_ms_fits(ms)) {
+        if (__builtin_add_overflow(floor_ms(time_ns[i]), offsets[at++], &ms) || !iso_ms_fits(ms)) {
             r->bad = true;
             break;
         }
         iso_ms_format(out, ms);
-        dict[code[i]] = value_str((struct str){ out, ISO_MS_LEN });
+        dict[at] = value_str((struct str){ out, ISO_MS_LEN });
         out += ISO_MS_LEN;
     }
-    ret->code = code;
+    codes_in_order(valid, rows, n, mem, ret);
     ret->dict = dict;
     ret->ndict = n + 1;
 }
@@ -418,7 +459,7 @@ static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct 
     uint8_t form = rd_byte(r);
     const uint8_t *valid;
     uint32_t n = rd_valid(r, rows, mem, &valid);
-    int64_t *v = arena_new(mem, int64_t, rows);
+    int64_t *v = arena_raw(mem, int64_t, rows);
     rd_ints(r, v, n);
     if (form == TIME_ISO) {
         rd_time_texts(r, v, rows, time_ns, mem, valid, n, ret);
@@ -435,9 +476,10 @@ static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct 
     ret->valid = valid;
 }
 
-static void absent_column(uint32_t rows, struct arena *mem, struct column *ret)
+static void absent_column(struct arena *mem, struct column *ret)
 {
-    ret->code = arena_new(mem, uint32_t, rows);
+    ret->code = &all_absent;
+    ret->form = CODES_SAME;
     ret->dict = arena_new(mem, struct value, 1);
     ret->ndict = 1;
 }
@@ -447,7 +489,7 @@ enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_
 {
     struct column c = { .key = col->key };
     if (!blob.n) {
-        absent_column(rows, mem, &c);
+        absent_column(mem, &c);
         *ret = c;
         return OK;
     }
@@ -459,7 +501,7 @@ enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_
 
     switch (enc) {
     case ENC_CONST:
-        rd_const(&r, rows, mem, &c);
+        rd_const(&r, mem, &c);
         break;
     case ENC_DICT:
         rd_dict(&r, rows, mem, &c);

@@ -271,10 +271,10 @@ static void rd_decimals(struct rd *r, double *v, size_t n, struct arena scratch)
         e = 0;
         nodd = 0;
     }
-    int64_t *odd = arena_new(&scratch, int64_t, nodd + 1);
+    int64_t *odd = arena_raw(&scratch, int64_t, nodd + 1);
     rd_ints(r, odd, (size_t)nodd);
     const uint8_t *bits = rd_take(r, nodd * 8);
-    int64_t *m = arena_new(&scratch, int64_t, n);
+    int64_t *m = arena_raw(&scratch, int64_t, n);
     rd_ints(r, m, n);
     for (size_t i = 0; i < n; i++)
         v[i] = (double)m[i] / pow10s[e];
@@ -300,7 +300,7 @@ void rd_doubles(struct rd *r, double *v, size_t n, struct arena scratch)
     }
     if (form != FORM_BITS)
         r->bad = true;
-    uint64_t *u = arena_new(&scratch, uint64_t, n);
+    uint64_t *u = arena_raw(&scratch, uint64_t, n);
     rd_planes(r, u, n, 8);
     memcpy(v, u, n * sizeof *v);
 }

@@ -84,7 +84,7 @@ const uint32_t *chunk_sort(enum table t, const struct block *in, struct arena *m
         if (!c)
             continue;
         for (uint32_t i = 0; i < n; i++)
-            items[i].key = c->code[items[i].row];
+            items[i].key = column_code(c, items[i].row);
         sort_by_key(&items, &spare, n);
     }
     for (uint32_t i = 0; i < n; i++)

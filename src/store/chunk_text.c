@@ -268,7 +268,7 @@ static void rd_plain(struct rd *r, struct str *s, size_t n, struct arena *mem)
         r->bad = true;
         return;
     }
-    int64_t *len = arena_new(mem, int64_t, n);
+    int64_t *len = arena_raw(mem, int64_t, n);
     rd_ints(r, len, n);
     uint64_t left = (uint64_t)(r->end - r->p);
     for (size_t i = 0; i < n; i++) {
@@ -284,7 +284,7 @@ static void rd_plain(struct rd *r, struct str *s, size_t n, struct arena *mem)
     size_t all = 0;
     for (size_t i = 0; i < n; i++)
         all += s[i].n + prefix.n;
-    char *out = arena_new(mem, char, all);
+    char *out = arena_raw(mem, char, all);
     for (size_t i = 0; i < n; i++) {
         memcpy(out, prefix.p, prefix.n);
         if (s[i].n)
@@ -296,10 +296,10 @@ static void rd_plain(struct rd *r, struct str *s, size_t n, struct arena *mem)
 
 static void rd_number_texts(struct rd *r, enum text_form form, struct str *s, size_t n, struct arena *mem)
 {
-    int64_t *v = arena_new(mem, int64_t, n);
+    int64_t *v = arena_raw(mem, int64_t, n);
     rd_ints(r, v, n);
     size_t each = form == TEXT_ISO ? ISO_MS_LEN : 24;
-    char *out = arena_new(mem, char, n * each);
+    char *out = arena_raw(mem, char, n * each);
     for (size_t i = 0; i < n && !r->bad; i++, out += each) {
         s[i] = (struct str){ out, ISO_MS_LEN };
         if (form == TEXT_INT)
@@ -320,7 +320,7 @@ static void rd_hex_texts(struct rd *r, enum text_form form, struct str *s, size_
     }
     const uint8_t *p = rd_take(r, each * n);
     size_t len = form == TEXT_UUID ? UUID_LEN : (size_t)each * 2;
-    char *out = arena_new(mem, char, n * len);
+    char *out = arena_raw(mem, char, n * len);
     for (size_t i = 0; p && i < n; i++, p += each, out += len) {
         if (form == TEXT_UUID)
             uuid_unpack(p, out);
@@ -425,8 +425,8 @@ void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem)
     }
     struct str *texts = arena_new(mem, struct str, nt + 1);      /* texts first: they allocate and stay */
     struct arena scratch = *mem;
-    int64_t *ints = arena_new(&scratch, int64_t, ni + 1);
-    double *doubles = arena_new(&scratch, double, nd + 1);
+    int64_t *ints = arena_raw(&scratch, int64_t, ni + 1);
+    double *doubles = arena_raw(&scratch, double, nd + 1);
     rd_ints(r, ints, ni);
     rd_doubles(r, doubles, nd, scratch);
     ni = nd = 0;

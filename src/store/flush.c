@@ -145,7 +145,7 @@ static enum err note_moved(struct job *j, struct fault *f)
             struct row *r = batch_row(&rows);
             *r = fixed;
             for (uint32_t c = 0; c < b->ncols; c++)
-                if (b->cols[c].code[i])
+                if (column_code(&b->cols[c], i))
                     cells_put(&r->cells, &j->mem, batch_col(&rows, b->cols[c].key.place, b->cols[c].key.name),
                               column_value(&b->cols[c], i));
             *arena_push(&j->mem, ids, n, cap) = (struct moved_id){ .seq = b->seq[i], .recv_ns = b->recv_ns[i] };

@@ -132,7 +132,7 @@ static void values_of_codes(const struct block *b, const struct column *c, struc
 {
     uint8_t *seen = arena_alloc(&mem, c->ndict + 1, 1);
     for (uint32_t i = 0; i < b->nsel; i++) {
-        uint32_t code = c->code[b->sel[i]];
+        uint32_t code = column_code(c, b->sel[i]);
         if (!code || seen[code])
             continue;
         seen[code] = 1;

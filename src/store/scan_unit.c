@@ -30,7 +30,7 @@ static uint32_t filter_codes(const struct matcher *m, const struct column *c, ui
     uint8_t *pass = arena_alloc(&scratch, c->ndict + 1, 1), *tested = arena_alloc(&scratch, c->ndict + 1, 1);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t code = c->code[sel[i]];
+        uint32_t code = column_code(c, sel[i]);
         if (!tested[code]) {
             tested[code] = 1;
             pass[code] = test_value(m, &c->dict[code], scratch);
