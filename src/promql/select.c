@@ -111,15 +111,15 @@ static void take_histogram(struct job *j, const struct column *c, uint32_t row, 
     r->histogram = true;
 }
 
-/* Resets are told from the data, as Prometheus does when it stores a histogram: a sender's "no reset"
- * is no more than "unknown". */
+/* Resets are told from the data, as Prometheus does when it stores a histogram: what a sender
+ * says of them is no more than "unknown". */
 static enum err read_histogram(struct job *j, const struct raw *r, const struct histogram **ret, struct fault *f)
 {
     uint64_t bits;
     memcpy(&bits, &r->v, sizeof bits);
     struct histogram *h = arena_new(&j->mem, struct histogram, 1);
     enum err e = histogram_decode(j->histograms[bits & ~place_bits], &j->mem, h, f);
-    if (h->hint == HINT_NO_RESET)
+    if (h->hint != HINT_GAUGE)
         h->hint = HINT_UNKNOWN;
     *ret = h;
     return e;
