@@ -429,6 +429,7 @@ void binding_block(struct binding *b, struct names *names, const struct block *b
     b->serial++;
     b->at = NULL;
     b->n = b->cap = 0;
+    b->coded = NULL;
     b->line = block_label(block, b->spans ? S("name") : S("body"), 1u << PLACE_FIELD);
     for (size_t i = 0; i < LEN(order); i++)
         add_columns(b, names, order[i]);

@@ -48,6 +48,7 @@ struct binding {
     uint32_t n, cap;
     uint32_t *stream_of, *meta_of;                 /* name -> index + 1, for names < limit */
     uint32_t limit;
+    struct coded *coded;                           /* coded.c: by name, once asked for */
     struct label_ref line;
     uint64_t serial;                               /* of the block, for caches by code */
     bool spans;                                    /* rows are spans: the line is the span's name */

@@ -215,7 +215,7 @@ static enum err add_block(struct range_job *j, const struct block *b, struct fau
 {
     binding_block(&j->pipe.bind, &j->pipe.names, b);
     enum err e = query_check(j->ev->ctx, f);
-    if (!e && range_columns_prepare(j))
+    if (!e && !j->ev->opt->by_lines && range_columns_prepare(j))
         e = range_add_columns(j, f);
     else
         for (uint32_t i = 0; i < b->nsel && !e; i++)

@@ -9,6 +9,8 @@
  */
 #include "logql/filter_label.h"
 
+#include <string.h>
+
 #include "base/num.h"
 #include "logql/ip.h"
 #include "logql/text.h"
@@ -330,7 +332,59 @@ static bool label_filter_run(void *bound, struct entry *e)
     return run_test(bound, e);
 }
 
+/* ---- by columns ------------------------------------------------------------------------ */
+
+/* What run_test() says of a value, while the line carries no error. */
+static enum code_verdict test_code(void *arg, const struct value *v)
+{
+    const struct label_test *t = arg;
+    char scratch[VALUE_TEXT_MAX];
+    bool there = value_is_label(v), hit = false;
+    if (v->type == V_BYTES)
+        return CODE_UNCLEAR;                       /* of any length as text */
+    struct str text = there ? value_text(v, scratch) : S("");
+    if (t->kind == TEST_MATCH)
+        hit = matcher_test(&t->matcher, text);
+    else if (t->kind == TEST_IP)
+        hit = there && ip_set_find(&t->ips, text) == (t->op == BIN_EQ);
+    else if (there && !compare(t, text, &hit))
+        return CODE_UNCLEAR;                       /* sets an error, line by line */
+    return hit ? CODE_PASSES : CODE_FAILS;
+}
+
+static bool test_mask(const struct bound_test *b, struct pipeline *p, const struct selection *s, uint8_t *mask)
+{
+    const struct label_test *t = b->t;
+    struct binding *bind = &p->bind;
+    if (t->kind == TEST_AND || t->kind == TEST_OR) {
+        uint8_t *right = arena_new(&bind->mem, uint8_t, s->n + 1);
+        if (!test_mask(b->left, p, s, mask) || !test_mask(b->right, p, s, right))
+            return false;
+        for (uint32_t i = 0; i < s->n; i++)
+            mask[i] = t->kind == TEST_AND ? mask[i] & right[i] : mask[i] | right[i];
+        return true;
+    }
+    const struct column *c = NULL;
+    bool special = b->name == p->err_name || b->name == p->details_name;   /* both empty: nothing has failed yet */
+    if (!special && !binding_coded(bind, &p->names, b->name, &c))
+        return false;
+    if (c)
+        return codes_test(bind, c, s, test_code, (void *)(uintptr_t)t, mask);
+    static const struct value none = { 0 };
+    memset(mask, test_code((void *)(uintptr_t)t, &none) == CODE_PASSES, s->n);
+    return true;
+}
+
+static bool label_filter_choose(void *bound, struct pipeline *p, struct selection *s)
+{
+    uint8_t *mask = arena_new(&p->bind.mem, uint8_t, s->n + 1);
+    if (!test_mask(bound, p, s, mask))
+        return false;
+    selection_keep(&p->bind, s, mask);
+    return true;
+}
+
 const struct stage_def stage_label_filter = {
     .parse = label_filter_parse, .print = label_filter_print, .needs = label_filter_needs, .bind = label_filter_bind,
-    .run = label_filter_run, .keeps_line = true, .keeps_labels = true,
+    .run = label_filter_run, .choose = label_filter_choose, .keeps_line = true, .keeps_labels = true,
 };

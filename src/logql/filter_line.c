@@ -145,7 +145,32 @@ static bool line_filter_run(void *bound, struct entry *e)
     return *seen == 2;
 }
 
+/* ---- by columns ------------------------------------------------------------------------ */
+
+static enum code_verdict test_code(void *arg, const struct value *v)
+{
+    char scratch[VALUE_TEXT_MAX];
+    if (v->type == V_BYTES)
+        return CODE_UNCLEAR;                       /* of any length as text */
+    return test(arg, v->type == V_STR || v->type == V_JSON ? v->s : value_text(v, scratch)) ? CODE_PASSES : CODE_FAILS;
+}
+
+static bool line_filter_choose(void *bound, struct pipeline *p, struct selection *s)
+{
+    const struct line_filter *l = ((struct bound_filter *)bound)->filter;
+    struct binding *b = &p->bind;
+    if (!b->line.n) {
+        s->n = test(l, S("")) ? s->n : 0;
+        return true;
+    }
+    uint8_t *mask = arena_new(&b->mem, uint8_t, s->n + 1);
+    if (b->line.n != 1 || !b->line.at[0]->code || !codes_test(b, b->line.at[0], s, test_code, (void *)(uintptr_t)l, mask))
+        return false;
+    selection_keep(b, s, mask);
+    return true;
+}
+
 const struct stage_def stage_line_filter = {
     .parse = line_filter_parse, .print = line_filter_print, .bind = line_filter_bind, .run = line_filter_run,
-    .keeps_line = true, .keeps_labels = true,
+    .choose = line_filter_choose, .keeps_line = true, .keeps_labels = true,
 };

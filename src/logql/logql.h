@@ -40,6 +40,7 @@ struct str logql_format(const struct logql *q, struct arena *mem);
 /* What ccmon adds to what was sent, and may be told not to. */
 struct logql_options {
     bool no_detected_level;
+    bool by_lines;                                 /* no short ways over columns: for tests, which compare the two */
 };
 
 /* ---- lines ------------------------------------------------------------------ */

@@ -1,25 +1,27 @@
 /* logql/range_job.h -- one range aggregation while it is evaluated.
  *
- * Two ways lead from a block into windows: line by line (eval_range.c), or, where the
- * source has done all filtering, over the columns (eval_columns.c).
+ * Two ways lead from a block into windows: line by line (eval_range.c), or over the
+ * columns (eval_columns.c) where those tell everything.
  *
  * Threads: one.
  */
 #pragma once
+#include "logql/coded.h"
 #include "logql/eval_int.h"
 #include "logql/group.h"
 #include "logql/plan.h"
 #include "logql/windows.h"
 
-enum { COLUMN_GROUPS_MAX = 4 };
+enum { COLUMN_GROUPS_MAX = 8 };
 
+/* A block on the short way. */
 struct column_job {
-    const struct column *group[COLUMN_GROUPS_MAX];
+    struct selection rows;
+    const struct column *group[COLUMN_GROUPS_MAX]; /* of each label of the grouping; NULL: no line has it */
     uint32_t stride[COLUMN_GROUPS_MAX], n;
-    uint32_t *series;                              /* by combined code, + 1; 0: not yet known */
-    const struct column *number;                   /* the unwrapped label; NULL: lines are counted */
+    uint32_t ngroups;                              /* combinations of codes */
+    const struct column *number;                   /* what is added up; NULL: nothing */
     double *values;                                /* by its code */
-    uint8_t *states;
 };
 
 struct range_job {

@@ -92,13 +92,13 @@ static const struct range_op ops[] = {
     { S("sum_over_time"), .unwrapped = true, .adds = true },
     { S("avg_over_time"), .unwrapped = true, .grouping = true, .adds = true, .mean = true },
     { S("absent_over_time"), .plain = true, .unwrapped = true, .measure = MEASURE_LINES, .adds = true, .absent = true },
-    { S("min_over_time"), .unwrapped = true, .grouping = true, .fold = fold_min },
-    { S("max_over_time"), .unwrapped = true, .grouping = true, .fold = fold_max },
-    { S("first_over_time"), .unwrapped = true, .grouping = true, .fold = fold_first },
-    { S("last_over_time"), .unwrapped = true, .grouping = true, .fold = fold_last },
+    { S("min_over_time"), .unwrapped = true, .grouping = true, .fold = fold_min, .keep = KEEP_MIN },
+    { S("max_over_time"), .unwrapped = true, .grouping = true, .fold = fold_max, .keep = KEEP_MAX },
+    { S("first_over_time"), .unwrapped = true, .grouping = true, .fold = fold_first, .keep = KEEP_FIRST },
+    { S("last_over_time"), .unwrapped = true, .grouping = true, .fold = fold_last, .keep = KEEP_LAST },
     { S("stdvar_over_time"), .unwrapped = true, .grouping = true, .fold = fold_stdvar },
     { S("stddev_over_time"), .unwrapped = true, .grouping = true, .fold = fold_stddev },
-    { S("quantile_over_time"), .unwrapped = true, .grouping = true, .param = true, .fold = fold_quantile },
+    { S("quantile_over_time"), .unwrapped = true, .grouping = true, .param = true, .fold = fold_quantile, .keep = KEEP_VALUES },
     { S("rate_counter"), .unwrapped = true, .fold = fold_rate_counter },
 };
 

@@ -13,6 +13,9 @@ struct point {
     double v;
 };
 
+/* What is kept of a window when no other one overlaps it; the points themselves otherwise. */
+enum keep_kind { KEEP_POINTS, KEEP_MIN, KEEP_MAX, KEEP_FIRST, KEEP_LAST, KEEP_VALUES };
+
 /* The points of one series in one window, by time, never none. */
 struct window {
     const struct point *at;
@@ -33,6 +36,7 @@ struct range_op {
     bool mean;                                     /* sum divided by count */
     bool absent;                                   /* 1 where there is nothing */
     double (*fold)(const struct window *w);
+    enum keep_kind keep;                           /* what `fold` can do with */
 };
 
 const struct range_op *range_op_find(struct str name);

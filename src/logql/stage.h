@@ -5,6 +5,7 @@
  * Threads:  the rows are constant. What bind() makes belongs to one evaluation.
  */
 #pragma once
+#include "logql/coded.h"
 #include "logql/entry.h"
 #include "logql/parse_int.h"
 
@@ -28,6 +29,9 @@ struct stage_def {
     void (*needs)(const struct stage *s, struct need *n);        /* NULL: none */
     void *(*bind)(struct pipeline *p, const struct stage *s);    /* NULL: s->arg as it is */
     bool (*run)(void *bound, struct entry *e);                   /* false: the line is dropped */
+    /* Drops the lines that run() would drop, by columns, when no stage before has changed
+     * anything; false: it takes more than columns, the selection is as it was. NULL: never. */
+    bool (*choose)(void *bound, struct pipeline *p, struct selection *s);
     bool keeps_line, keeps_labels;                 /* does not change the line; the labels */
     bool limits;                                   /* afterwards only labels that it names are left */
 };

@@ -7,41 +7,38 @@
  * overlap, a cell is a window and nothing leaves. Running sums carry their rounding
  * error along, so that what left is gone.
  *
- * Everything else keeps its points, sorts them by time once and folds each window.
+ * Where windows do not overlap, a cell of the extreme, the first or last number is all
+ * that those need, and a quantile the numbers in any order. Everything else keeps its
+ * points, sorts them by time once and folds each window.
  *
  * Cells of a series cover the stretch of steps it lived in: Claude Code's series are
  * many and short.
  */
-#include "logql/windows.h"
+#include "logql/windows_int.h"
 
 #include <stdlib.h>
 
+#include "query/aggregate.h"
 #include "query/sum.h"
 
-struct wcell {
-    double in, out;
-    int64_t count;                                 /* of points that enter, less those that leave */
-};
-
-struct wseries {
-    struct wcell *cells;
-    uint32_t from, ncells, cap_cells;              /* cells[i] is window from + i */
-    struct point *points;
-    uint32_t npoints, cap_points;
-};
-
-static bool overlapping(const struct windows *w)
+uint32_t windows_find(const struct windows *w, int64_t t, struct wcursor *c)
 {
-    return w->range_ns > w->step_ns && w->n > 1;
+    if (t <= w->start_ns) {
+        *c = (struct wcursor){ INT64_MIN, w->start_ns, 0 };
+        return 0;
+    }
+    int64_t k = (t - w->start_ns + w->step_ns - 1) / w->step_ns;
+    if (k >= w->n)
+        *c = (struct wcursor){ w->start_ns + (int64_t)(w->n - 1) * w->step_ns, INT64_MAX, w->n };
+    else
+        *c = (struct wcursor){ w->start_ns + (k - 1) * w->step_ns, w->start_ns + k * w->step_ns, (uint32_t)k };
+    return c->k;
 }
 
-/* The first window that ends at or after t, from 0 on; n: none. */
 static uint32_t first_ending(const struct windows *w, int64_t t)
 {
-    if (t <= w->start_ns)
-        return 0;
-    int64_t k = (t - w->start_ns + w->step_ns - 1) / w->step_ns;
-    return k < w->n ? (uint32_t)k : w->n;
+    struct wcursor c;
+    return windows_find(w, t, &c);
 }
 
 bool windows_have(const struct windows *w, int64_t t)
@@ -58,7 +55,14 @@ void windows_span(const struct windows *w, int64_t *ret_from, int64_t *ret_to)
 
 /* ---- adding ----------------------------------------------------------------------------- */
 
-static struct wcell *cell_at(struct windows *w, struct wseries *s, uint32_t k)
+struct wseries *windows_series(struct windows *w, uint32_t series)
+{
+    while (series >= w->nseries)
+        *arena_push(w->ctx->mem, w->series, w->nseries, w->cap_series) = (struct wseries){ 0 };
+    return &w->series[series];
+}
+
+struct wcell *windows_cell(struct windows *w, struct wseries *s, uint32_t k)
 {
     CHECK(k < w->n);
     if (!s->ncells)
@@ -82,16 +86,23 @@ static struct wcell *cell_at(struct windows *w, struct wseries *s, uint32_t k)
     return &s->cells[at];
 }
 
-static void add_to_cells(struct windows *w, struct wseries *s, int64_t t, double v)
+void windows_value(struct windows *w, struct wcell *c, double v)
 {
-    struct wcell *c = cell_at(w, s, first_ending(w, t));
+    uint64_t n = (uint64_t)c->count;
+    *arena_push(w->ctx->mem, c->values, n, c->cap) = v;
+    c->count = (int64_t)n;
+}
+
+static void add_to_sums(struct windows *w, struct wseries *s, int64_t t, double v)
+{
+    struct wcell *c = windows_cell(w, s, first_ending(w, t));
     c->in += v;
     c->count++;
-    if (!overlapping(w))
+    if (!windows_overlap(w))
         return;
     uint32_t leaves = first_ending(w, t + w->range_ns);
     if (leaves < w->n) {
-        c = cell_at(w, s, leaves);
+        c = windows_cell(w, s, leaves);
         c->out += v;
         c->count--;
     }
@@ -99,15 +110,23 @@ static void add_to_cells(struct windows *w, struct wseries *s, int64_t t, double
 
 enum err windows_add(struct windows *w, uint32_t series, int64_t t, double v, struct fault *f)
 {
-    while (series >= w->nseries)
-        *arena_push(w->ctx->mem, w->series, w->nseries, w->cap_series) = (struct wseries){ 0 };
-    struct wseries *s = &w->series[series];
-    if (w->op->adds) {
-        add_to_cells(w, s, t, v);
+    struct wseries *s = windows_series(w, series);
+    enum cell_mode mode = windows_mode(w);
+    switch (mode) {
+    case CELL_SUM:
+    case CELL_OVERLAP:
+        add_to_sums(w, s, t, v);
+        return OK;
+    case CELL_VALUES:
+        windows_value(w, windows_cell(w, s, first_ending(w, t)), v);
+        return query_hold(w->ctx, 1, f);
+    case CELL_NONE:
+        *arena_push(w->ctx->mem, s->points, s->npoints, s->cap_points) = (struct point){ t, v };
+        return query_hold(w->ctx, 1, f);
+    default:
+        cell_keep(mode, windows_cell(w, s, first_ending(w, t)), t, v);
         return OK;
     }
-    *arena_push(w->ctx->mem, s->points, s->npoints, s->cap_points) = (struct point){ t, v };
-    return query_hold(w->ctx, 1, f);
 }
 
 /* ---- results ------------------------------------------------------------------------------ */
@@ -124,7 +143,7 @@ static void sum_cells(const struct windows *w, const struct wseries *s, struct t
     int64_t count = 0;
     for (uint32_t k = s->from; k < w->n; k++) {
         struct wcell c = k - s->from < s->ncells ? s->cells[k - s->from] : (struct wcell){ 0 };
-        if (overlapping(w)) {
+        if (windows_overlap(w)) {
             count += c.count;
             running = count ? dd_add(dd_add(running, c.in), -c.out) : (struct dd){ 0 };
         } else {
@@ -138,20 +157,58 @@ static void sum_cells(const struct windows *w, const struct wseries *s, struct t
     }
 }
 
+static void show_cells(const struct windows *w, const struct wseries *s, struct tser *out)
+{
+    for (uint32_t i = 0; i < s->ncells; i++) {
+        const struct wcell *c = &s->cells[i];
+        if (c->count)
+            out->v[s->from + i - out->from] = windows_mode(w) == CELL_VALUES ? quantile_of(w->param, c->values, (size_t)c->count) : c->in;
+    }
+}
+
 static int by_time(const void *a, const void *b)
 {
     const struct point *x = a, *y = b;
     return (x->t > y->t) - (x->t < y->t);
 }
 
-/* Blocks come in the order of time, so most series have theirs sorted already. */
-static void sort_points(struct point *at, uint32_t n)
+enum { RADIX_MIN = 256, RADIX_BITS = 11, RADIX = 1 << RADIX_BITS };
+
+/* Stable, digit by digit of the time since the first one. */
+static struct point *sort_by_digits(struct point *at, struct point *other, uint32_t n, int64_t t0, int64_t t1)
 {
-    for (uint32_t i = 1; i < n; i++)
-        if (at[i - 1].t > at[i].t) {
-            qsort(at, n, sizeof *at, by_time);
-            return;
-        }
+    uint64_t most = (uint64_t)t1 - (uint64_t)t0;
+    for (uint32_t shift = 0; shift < 64 && most >> shift; shift += RADIX_BITS) {
+        uint32_t starts[RADIX + 1] = { 0 };
+        for (uint32_t i = 0; i < n; i++)
+            starts[(((uint64_t)at[i].t - (uint64_t)t0) >> shift & (RADIX - 1)) + 1]++;
+        for (uint32_t d = 1; d < RADIX; d++)
+            starts[d] += starts[d - 1];
+        for (uint32_t i = 0; i < n; i++)
+            other[starts[((uint64_t)at[i].t - (uint64_t)t0) >> shift & (RADIX - 1)]++] = at[i];
+        struct point *x = at;
+        at = other;
+        other = x;
+    }
+    return at;
+}
+
+/* Points of equal times stay in their order. Those of a small series are mostly sorted already. */
+static struct point *sort_points(struct windows *w, struct point *at, uint32_t n)
+{
+    bool sorted = true;
+    int64_t t0 = n ? at[0].t : 0, t1 = t0;
+    for (uint32_t i = 1; i < n; i++) {
+        sorted &= at[i - 1].t <= at[i].t;
+        t0 = MIN(t0, at[i].t);
+        t1 = MAX(t1, at[i].t);
+    }
+    if (sorted)
+        return at;
+    if (n >= RADIX_MIN)
+        return sort_by_digits(at, arena_new(w->ctx->mem, struct point, n), n, t0, t1);
+    qsort(at, n, sizeof *at, by_time);
+    return at;
 }
 
 static void fold_points(const struct windows *w, const struct wseries *s, double *scratch, struct tser *out)
@@ -181,7 +238,7 @@ enum err windows_result(struct windows *w, const struct labels *labels, struct v
         enum err e = query_check(w->ctx, f);
         if (e)
             return e;
-        sort_points(s->points, s->npoints);
+        s->points = sort_points(w, s->points, s->npoints);
         uint32_t from = s->npoints ? first_ending(w, s->points[0].t) : s->from;
         if (!s->npoints && !s->ncells)
             continue;
@@ -189,6 +246,8 @@ enum err windows_result(struct windows *w, const struct labels *labels, struct v
         struct tser *out = vec_add(w->ctx, ret, labels[i], from, w->n - from);
         if (w->op->adds)
             sum_cells(w, s, out);
+        else if (s->ncells)
+            show_cells(w, s, out);
         else
             fold_points(w, s, scratch, out);
         tser_trim(out);

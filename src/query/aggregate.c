@@ -238,6 +238,59 @@ static int ascending_nan_first(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+enum { SELECT_SMALL = 32 };
+
+static void swap(double *a, double *b)
+{
+    double x = *a;
+    *a = *b;
+    *b = x;
+}
+
+static double median_of_three(double a, double b, double c)
+{
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Puts what is below the pivot (or, `too`, equal to it) first; returns how many. No branch
+ * hangs on a comparison, which nobody could foretell. */
+static size_t partition(double *v, size_t n, double pivot, bool too)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < n; i++) {
+        double x = v[i];
+        bool first = x < pivot || (too && x == pivot);
+        v[i] = v[out];
+        v[out] = x;
+        out += first;
+    }
+    return out;
+}
+
+/* Rearranges numbers, none of them NaN, so that v[k] is what it would be if they were
+ * sorted, with nothing greater before and nothing smaller behind it. */
+static void select_nth(double *v, size_t n, size_t k)
+{
+    for (int rounds = 0; n > SELECT_SMALL && rounds < 64; rounds++) {
+        double pivot = median_of_three(v[n / 4], v[n / 2], v[n - 1 - n / 4]);
+        size_t below = partition(v, n, pivot, false);
+        if (k < below) {
+            n = below;
+            continue;
+        }
+        v += below;
+        n -= below;
+        k -= below;
+        size_t equal = partition(v, n, pivot, true);
+        if (k < equal)
+            return;
+        v += equal;
+        n -= equal;
+        k -= equal;
+    }
+    qsort(v, n, sizeof *v, ascending_nan_first);
+}
+
 double quantile_of(double phi, double *v, size_t n)
 {
     if (!n || isnan(phi))
@@ -246,12 +299,19 @@ double quantile_of(double phi, double *v, size_t n)
         return -INFINITY;
     if (phi > 1)
         return INFINITY;
-    qsort(v, n, sizeof *v, ascending_nan_first);
     double rank = phi * (double)(n - 1);
-    size_t lower = (size_t)floor(rank);
-    size_t upper = MIN(n - 1, lower + 1);
+    size_t lower = (size_t)floor(rank), upper = MIN(n - 1, lower + 1), nans = 0;
     double weight = rank - floor(rank);
-    return v[lower] * (1 - weight) + v[upper] * weight;
+    for (size_t i = 0; i < n; i++)                 /* NaN counts as the smallest */
+        if (isnan(v[i]))
+            swap(&v[i], &v[nans++]);
+    if (lower < nans)
+        return NAN;
+    select_nth(v + nans, n - nans, upper - nans);
+    double high = v[upper], low = lower == upper ? high : v[nans];
+    for (size_t i = nans; i < upper; i++)
+        low = v[i] > low ? v[i] : low;
+    return low * (1 - weight) + high * weight;
 }
 
 static void quantile_group(struct query_ctx *q, const struct aggregation *a, const struct vec *in, const struct group *g, uint32_t nsteps,

@@ -1,6 +1,7 @@
 /* tests/query/logql/run_scripts.c -- runs the scripts described in README here: all
  * *.test of this folder, or those named on the command line, over blocks of 1000, 7
- * and one row. Prints every line that does not hold and how many evaluations did.
+ * and one row, by columns where that is possible and line by line. Prints every line that
+ * does not hold and how many evaluations did.
  */
 #include <dirent.h>
 #include <math.h>
@@ -21,6 +22,7 @@ struct script {
     uint32_t line;
     struct memsource *src;
     uint32_t block_rows;
+    bool by_lines;
     struct arena mem;                              /* of one evaluation */
     struct str query;
     uint32_t query_line;
@@ -162,7 +164,7 @@ static enum err run_metric(struct script *s, const struct logql *q, struct log_s
 {
     struct query_ctx ctx = context(s);
     /* Series over all labels are told without the level that ccmon adds, unless it is asked for. */
-    struct logql_options opt = { .no_detected_level = str_find(s->query, S("detected_level")) == SIZE_MAX };
+    struct logql_options opt = { .no_detected_level = str_find(s->query, S("detected_level")) == SIZE_MAX, .by_lines = s->by_lines };
     struct vec v;
     enum err e = logql_metric(&ctx, q, &opt, st, &v, f);
     if (e)
@@ -190,7 +192,7 @@ static enum err run_metric(struct script *s, const struct logql *q, struct log_s
 static enum err run_lines(struct script *s, const struct logql *q, struct log_req req, bool categorized, struct fault *f)
 {
     struct query_ctx ctx = context(s);
-    struct logql_options opt = { .no_detected_level = !categorized };
+    struct logql_options opt = { .no_detected_level = !categorized, .by_lines = s->by_lines };
     struct log_result res;
     enum err e = logql_logs(&ctx, q, &opt, &req, categorized, &res, f);
     if (e)
@@ -236,7 +238,8 @@ static void finish(struct script *s)
         return;
     }
     s->failed++;
-    printf("%s:%u (blocks of %u): " STR_FMT "\n", s->path, s->query_line, s->block_rows, STR_ARG(s->query));
+    printf("%s:%u (blocks of %u%s): " STR_FMT "\n", s->path, s->query_line, s->block_rows, s->by_lines ? ", line by line" : "",
+           STR_ARG(s->query));
     for (uint32_t i = 0; i < s->nwant; i++)
         printf("    want " STR_FMT "\n", STR_ARG(s->want[i]));
     for (uint32_t i = 0; i < s->ngot; i++)
@@ -332,9 +335,9 @@ static void run_line(struct script *s, struct str line)
     }
 }
 
-static void run_file(const char *path, uint32_t block_rows, uint32_t *passed, uint32_t *failed)
+static void run_file(const char *path, uint32_t block_rows, bool by_lines, uint32_t *passed, uint32_t *failed)
 {
-    struct script s = { .path = path, .block_rows = block_rows, .src = memsource_new() };
+    struct script s = { .path = path, .block_rows = block_rows, .by_lines = by_lines, .src = memsource_new() };
     struct buf file;
     struct fault f = { 0 };
     memsource_set_block_rows(s.src, block_rows);
@@ -361,8 +364,8 @@ static void run_file(const char *path, uint32_t block_rows, uint32_t *passed, ui
 static void run_everywhere(const char *path, uint32_t *passed, uint32_t *failed)
 {
     static const uint32_t sizes[] = { 1000, 7, 1 };
-    for (size_t i = 0; i < LEN(sizes); i++)
-        run_file(path, sizes[i], passed, failed);
+    for (size_t i = 0; i < 2 * LEN(sizes); i++)
+        run_file(path, sizes[i / 2], i % 2, passed, failed);
 }
 
 int main(int argc, char **argv)

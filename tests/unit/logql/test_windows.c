@@ -1,6 +1,6 @@
 /* tests/unit/logql/test_windows.c -- windows against the naive reading of their
  * definition: for each step, all points in (t - range, t]. Random points, steps,
- * ranges and orders; the seed of a failure is printed. */
+ * ranges and orders, one by one and in blocks; the seed of a failure is printed. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,55 @@ static bool close_to(double a, double b)
     return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(1, fmax(fabs(a), fabs(b)));
 }
 
-static bool round_is_right(struct str op)
+/* ---- in blocks --------------------------------------------------------------------------- */
+
+struct given_rows {
+    const struct given *at;
+    const uint32_t *rows;
+    uint32_t flip;                                 /* groups are the series in another order */
+};
+
+static void give_groups(void *arg, uint32_t from, uint32_t n, uint32_t *ret)
+{
+    const struct given_rows *g = arg;
+    for (uint32_t i = 0; i < n; i++)
+        ret[i] = g->at[g->rows ? g->rows[from + i] : from + i].series ^ g->flip;
+}
+
+static void give_values(void *arg, uint32_t from, uint32_t n, double *ret)
+{
+    const struct given_rows *g = arg;
+    for (uint32_t i = 0; i < n; i++)
+        ret[i] = g->at[g->rows ? g->rows[from + i] : from + i].p.v;
+}
+
+static uint32_t give_series(void *arg, uint32_t group)
+{
+    return group ^ ((const struct given_rows *)arg)->flip;
+}
+
+/* Random stretches, as a whole or with their rows listed. */
+static void add_blocks(struct windows *w, const struct given *at, uint32_t n, bool counts, struct arena scratch)
+{
+    struct fault f = { 0 };
+    for (uint32_t from = 0; from < n;) {
+        uint32_t rows[POINTS_MAX], some = 1 + rnd(n - from);
+        int64_t times[POINTS_MAX];
+        for (uint32_t i = 0; i < some; i++) {
+            rows[i] = i;
+            times[i] = at[from + i].p.t;
+        }
+        struct given_rows g = { at + from, rnd(2) ? rows : NULL, rnd(4) };
+        struct wrows r = {
+            .time = times, .rows = g.rows, .n = some, .ngroups = 4, .groups = give_groups,
+            .values = counts ? NULL : give_values, .series = give_series, .arg = &g,
+        };
+        assert_int_equal(windows_add_rows(w, &r, scratch, &f), OK);
+        from += some;
+    }
+}
+
+static bool round_is_right(struct str op, bool in_blocks)
 {
     struct arena mem;
     arena_init(&mem, 64u << 20);
@@ -94,8 +142,16 @@ static bool round_is_right(struct str op)
         *l = (struct label){ S("s"), arena_fmt(&mem, "%u", i) };
         labels[i] = (struct labels){ l, 1 };
     }
-    for (uint32_t i = 0; i < n; i++)
+    bool counts = str_eq(op, S("count_over_time"));
+    struct arena scratch;
+    arena_init(&scratch, 1u << 20);
+    for (uint32_t i = 0; i < n && counts; i++)
+        at[i].p.v = 1;
+    if (in_blocks)
+        add_blocks(&w, at, n, counts, scratch);
+    for (uint32_t i = 0; i < n && !in_blocks; i++)
         assert_int_equal(windows_add(&w, at[i].series, at[i].p.t, at[i].p.v, &f), OK);
+    arena_done(&scratch);
     struct vec got = { 0 };
     assert_int_equal(windows_result(&w, labels, &got, &f), OK);
     qsort(at, n, sizeof *at, by_time);
@@ -120,12 +176,12 @@ static void test_random(void **state)
 {
     static const struct str ops[] = {
         S("count_over_time"), S("rate"), S("sum_over_time"), S("avg_over_time"), S("min_over_time"), S("max_over_time"),
-        S("quantile_over_time"), S("stddev_over_time"), S("rate_counter"),
+        S("quantile_over_time"), S("stddev_over_time"), S("rate_counter"), S("first_over_time"), S("last_over_time"),
     };
     (void)state;
     for (uint64_t i = 0; i < ROUNDS; i++) {
         seed = i;
-        if (!round_is_right(ops[i % LEN(ops)])) {
+        if (!round_is_right(ops[i % LEN(ops)], i / LEN(ops) % 2)) {
             print_message("seed %llu\n", (unsigned long long)i);
             fail();
         }
@@ -155,8 +211,34 @@ static void test_rounding(void **state)
     arena_done(&mem);
 }
 
+/* A series of many points out of order is sorted by digits. */
+static void test_many(void **state)
+{
+    enum { MANY = 5000 };
+    (void)state;
+    struct arena mem;
+    arena_init(&mem, 64u << 20);
+    struct query_ctx ctx = { .mem = &mem, .clock = &clock_system };
+    struct windows w = {
+        .ctx = &ctx, .op = range_op_find(S("rate_counter")), .start_ns = MANY * NS_PER_S, .step_ns = NS_PER_S,
+        .range_ns = 2 * MANY * NS_PER_S, .n = 1,
+    };
+    struct fault f = { 0 };
+    struct vec got = { 0 };
+    struct labels none = { 0 };
+    for (uint32_t i = 0; i < MANY; i++) {          /* a counter that grows by one a second, in a scattered order */
+        uint32_t k = i * 7919u % MANY;
+        assert_int_equal(windows_add(&w, 0, k * NS_PER_S, 1000 + k, &f), OK);
+    }
+    assert_int_equal(windows_result(&w, &none, &got, &f), OK);
+    assert_int_equal(got.n, 1);
+    double rate = tser_at(&got.at[0], 0) * 2 * MANY; /* extrapolated by a second and a half at the most */
+    assert_true(rate > MANY - 2 && rate < MANY + 2);
+    arena_done(&mem);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_rounding) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_rounding), cmocka_unit_test(test_many) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
