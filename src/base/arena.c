@@ -57,6 +57,7 @@ static void unpoison(const void *p, size_t n) { (void)p, (void)n; }
 #define RESERVE_MAX    ((size_t)16 << 30)
 #define KEEP_RESET     ((size_t)1 << 20)           /* touched bytes a reset leaves in place: one batch */
 #define KEEP_DONE      ((size_t)64 << 10)          /* touched bytes of a range on the free list */
+enum { PAGE_ROUND = 64 << 10 };                   /* a multiple of any system's page */
 enum { FREE_MAX = 16 };                            /* ranges on the list: 1 MiB resident at most */
 
 struct range {
@@ -167,6 +168,19 @@ void arena_done(struct arena *a)
 void arena_reset(struct arena *a)
 {
     range_trim(range_of(a), KEEP_RESET);
+    a->pos = a->base;
+}
+
+void arena_rewind(struct arena *a)
+{
+    struct range *r = range_of(a);
+    poison(a->base, (size_t)(r->dirty - a->base));
+    a->pos = a->base;
+}
+
+void arena_keep(struct arena *a, size_t bytes)
+{
+    range_trim(range_of(a), (bytes + PAGE_ROUND - 1) & ~(size_t)(PAGE_ROUND - 1));
     a->pos = a->base;
 }
 

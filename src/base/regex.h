@@ -17,6 +17,8 @@ MUST enum err regex_new(struct str pattern, enum regex_mode mode, struct regex *
 void regex_free(struct regex *r);
 void regex_freep(struct regex **r);
 bool regex_match(const struct regex *r, struct str s);
+/* The literal that a text must have in it somewhere, when the pattern says just that; else empty. */
+struct str regex_contains(const struct regex *r);
 uint32_t regex_groups(const struct regex *r);                      /* capture groups, without group 0 */
 struct str regex_group_name(const struct regex *r, uint32_t i);    /* 1-based; empty if unnamed */
 /* First match at or after `from`; ret[0 .. n-1]: the whole match, then the groups; p == NULL: did not take part. */

@@ -11,6 +11,7 @@ extern "C" {
 
 #include <re2/re2.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -115,15 +116,32 @@ re2::StringPiece Piece(struct str s)
     return re2::StringPiece(s.p ? s.p : "", s.n);
 }
 
+/* The text that a pattern asks for wherever it stands, when that is all it does: "text"
+ * unanchored, ".*text.*" anchored. Empty otherwise. Dots match every byte then, also those
+ * of malformed UTF-8, as they do in Go. */
+std::string OnlyContains(const std::string &s, enum regex_mode mode)
+{
+    const std::string any = mode == REGEX_FULL ? ".*" : "";
+    if (s.size() <= 2 * any.size() || s.compare(0, any.size(), any) != 0 || s.compare(s.size() - any.size(), any.size(), any) != 0)
+        return "";
+    std::string text = s.substr(any.size(), s.size() - 2 * any.size());
+    for (unsigned char c : text)
+        if (c >= 0x80 || c == 0 || std::string("\\.+*?()|[]{}^$").find(static_cast<char>(c)) != std::string::npos)
+            return "";
+    return text;
+}
+
 } // namespace
 
 struct regex {
     RE2 re;
     RE2::Anchor anchor;
+    std::string contains;                          /* see OnlyContains() */
     std::vector<std::string> names; /* by group number; empty where unnamed */
 
     regex(const std::string &pattern, enum regex_mode mode)
-        : re(pattern, Fixed()), anchor(mode == REGEX_FULL ? RE2::ANCHOR_BOTH : RE2::UNANCHORED)
+        : re(pattern, Fixed()), anchor(mode == REGEX_FULL ? RE2::ANCHOR_BOTH : RE2::UNANCHORED),
+          contains(OnlyContains(pattern, mode))
     {
     }
 };
@@ -164,7 +182,14 @@ extern "C" void regex_freep(struct regex **r)
 
 extern "C" bool regex_match(const struct regex *r, struct str s)
 {
+    if (!r->contains.empty())
+        return s.n && memmem(s.p, s.n, r->contains.data(), r->contains.size());
     return r->re.Match(Piece(s), 0, s.n, r->anchor, nullptr, 0);
+}
+
+extern "C" struct str regex_contains(const struct regex *r)
+{
+    return { r->contains.empty() ? nullptr : r->contains.data(), r->contains.size() };
 }
 
 extern "C" uint32_t regex_groups(const struct regex *r)

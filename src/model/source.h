@@ -23,6 +23,12 @@ struct scan_stats {
     uint64_t chunks, rows_read, bytes_read;        /* decoded rows and bytes */
 };
 
+/* Arrays of a block that a query can do without, as bits of scan_req.without. */
+enum scan_without {
+    WITHOUT_RECV = 1, WITHOUT_START = 2, WITHOUT_CLAIMED = 4, WITHOUT_VALUE = 8,
+    WITHOUT_TEMPORALITY = 16, WITHOUT_ORIGIN = 32, WITHOUT_SEQ = 64,
+};
+
 struct scan_req {
     enum table table;
     int64_t from_ns, to_ns;                        /* from <= time_ns < to */
@@ -33,6 +39,7 @@ struct scan_req {
     uint32_t nlabels;
     bool all_labels;                               /* every column there is */
     enum scan_order order;
+    uint32_t without;                              /* these arrays may be NULL */
     uint64_t rows_max, bytes_max;                  /* 0: the store's own limits */
     int64_t deadline_mono_ns;                      /* 0: none */
     const bool *cancelled;                         /* NULL, or set by another thread */
@@ -55,6 +62,8 @@ struct column {
     enum code_form form;
     const struct value *dict;
     uint32_t ndict;
+    struct str text;                               /* where all texts of a dictionary of V_STR stand one after the
+                                                      other, in the order of their codes; p NULL: they do not */
     enum vtype type;
     const int64_t *i64;
     const double *f64;

@@ -325,63 +325,60 @@ uint32_t chunk_cut(const struct block *in, uint32_t from)
 
 /* --- fixed columns back ----------------------------------------------------------------------- */
 
-static enum err read_ints(struct str blob, enum chunk_fixed column, uint32_t rows, struct arena *mem, int64_t **ret,
+static enum err read_ints(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, struct arena *mem, int64_t **ret,
                           struct fault *f)
 {
-    struct rd r;
-    enum chunk_enc enc;
-    enum err e = blob_open(blob, column, rows, mem, &enc, &r, f);
-    if (e)
-        return e;
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
     int64_t *v = arena_raw(mem, int64_t, rows);
     rd_ints(&r, v, rows);
-    if (enc != ENC_INT || r.bad || r.p != r.end)
+    if (p.enc != ENC_INT || r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %u does not decode", (unsigned)column);
     *ret = v;
     return OK;
 }
 
-static enum err read_bytes(struct str blob, enum chunk_fixed column, uint32_t rows, struct arena *mem, const uint8_t **ret,
+static enum err read_bytes(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, struct arena *mem, const uint8_t **ret,
                            struct fault *f)
 {
-    int64_t *v;
-    enum err e = read_ints(blob, column, rows, mem, &v, f);
+    uint8_t *out = arena_raw(mem, uint8_t, rows);
+    struct arena scratch = *mem;
+    int64_t *v = NULL;
+    enum err e = read_ints(p, column, rows, &scratch, &v, f);
     if (e)
         return e;
-    uint8_t *out = arena_raw(mem, uint8_t, rows);
+    uint64_t all = 0;
     for (uint32_t i = 0; i < rows; i++) {
-        if (v[i] < 0 || v[i] > UINT8_MAX)
-            return fault_set(f, E_CORRUPT, 0, "column %u: %lld is no byte", (unsigned)column, (long long)v[i]);
+        all |= (uint64_t)v[i];
         out[i] = (uint8_t)v[i];
     }
+    if (all > UINT8_MAX)
+        return fault_set(f, E_CORRUPT, 0, "column %u: not all are bytes", (unsigned)column);
     *ret = out;
     return OK;
 }
 
-static enum err read_values(struct str blob, uint32_t rows, struct arena *mem, const double **ret, struct fault *f)
+static enum err read_values(struct chunk_payload p, uint32_t rows, struct arena *mem, const double **ret, struct fault *f)
 {
-    struct rd r;
-    enum chunk_enc enc;
-    enum err e = blob_open(blob, CHUNK_VALUE, rows, mem, &enc, &r, f);
-    if (e)
-        return e;
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
     double *v = arena_raw(mem, double, rows);
     rd_doubles(&r, v, rows, *mem);
-    if (enc != ENC_DOUBLE || r.bad || r.p != r.end)
+    if (p.enc != ENC_DOUBLE || r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %d does not decode", CHUNK_VALUE);
     *ret = v;
     return OK;
 }
 
-static enum err read_fixed(enum chunk_fixed column, struct str blob, uint32_t rows, struct arena *mem, struct block *b,
-                           struct fault *f)
+enum err chunk_fixed_decode(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, struct arena *mem, struct block *b,
+                            struct fault *f)
 {
+    if (!blob_room(mem, p.raw.n, rows))
+        return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", (unsigned)column);
     if (column == CHUNK_VALUE)
-        return read_values(blob, rows, mem, &b->value, f);
+        return read_values(p, rows, mem, &b->value, f);
     if (column == CHUNK_TEMPORALITY || column == CHUNK_ORIGIN)
-        return read_bytes(blob, column, rows, mem, column == CHUNK_ORIGIN ? &b->origin : &b->temporality, f);
-    int64_t *v;
-    enum err e = read_ints(blob, column, rows, mem, &v, f);
+        return read_bytes(p, column, rows, mem, column == CHUNK_ORIGIN ? &b->origin : &b->temporality, f);
+    int64_t *v = NULL;
+    enum err e = read_ints(p, column, rows, mem, &v, f);
     if (e)
         return e;
     switch (column) {
@@ -412,7 +409,10 @@ enum err chunk_fixed_read(const struct str blobs[CHUNK_FIXED_COUNT], uint32_t ro
     for (unsigned i = 0; i < CHUNK_FIXED_COUNT; i++) {
         if (!blobs[i].n)
             continue;
-        enum err e = read_fixed((enum chunk_fixed)i, blobs[i], rows, mem, &b, f);
+        struct chunk_payload p;
+        enum err e = chunk_payload(blobs[i], i, rows, mem, &p, f);
+        if (!e)
+            e = chunk_fixed_decode(p, (enum chunk_fixed)i, rows, mem, &b, f);
         if (e)
             return e;
     }

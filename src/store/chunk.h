@@ -99,6 +99,26 @@ MUST enum err chunk_fixed_read(const struct str blobs[CHUNK_FIXED_COUNT], uint32
 MUST enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
                                 struct arena *mem, struct column *ret, struct fault *f);
 
+/* The two steps of reading a blob, for whoever keeps payloads: checked and inflated, then
+ * decoded. What is decoded may point into the payload. A payload that did not come from
+ * chunk_payload() with the same column must not be given. */
+struct chunk_payload {
+    uint8_t enc;
+    struct str raw;
+};
+MUST enum err chunk_payload(struct str blob, uint32_t column, uint32_t rows, struct arena *mem, struct chunk_payload *ret,
+                            struct fault *f);
+MUST enum err chunk_fixed_decode(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, struct arena *mem,
+                                 struct block *ret, struct fault *f);
+MUST enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                                  struct arena *mem, struct column *ret, struct fault *f);
+/* Only the rows sel[0 .. n), ascending, as rows 0 .. n of a column whose dictionary has
+ * what they hold. */
+MUST enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                                const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f);
+/* The same from a column that is there. Texts stay where they are. */
+void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret);
+
 /* May the chunk hold a row with this text as its session_id or prompt_id, at whatever
  * place? An empty filter says yes. False positives under 1 %. */
 MUST enum err chunk_filter_test(struct str filter, struct str id, bool *ret_maybe, struct fault *f);

@@ -226,3 +226,14 @@ enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *
     *ret = (struct rd){ .p = out, .end = out + b.raw };
     return OK;
 }
+
+enum err chunk_payload(struct str blob, uint32_t column, uint32_t rows, struct arena *mem, struct chunk_payload *ret,
+                       struct fault *f)
+{
+    struct rd r;
+    enum chunk_enc enc;
+    enum err e = blob_open(blob, column, rows, mem, &enc, &r, f);
+    if (!e)
+        *ret = (struct chunk_payload){ (uint8_t)enc, { (const char *)r.p, (size_t)(r.end - r.p) } };
+    return e;
+}

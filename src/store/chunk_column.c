@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "store/chunk_int.h"
 
-enum time_form { TIME_NS = 0, TIME_ISO = 1 };
 enum { CODES_CHEAP = 256 };                        /* up to so many distinct values a code byte wins */
 
 /* --- taking rows -------------------------------------------------------------------- */
@@ -111,7 +110,7 @@ static bool is_constant(const struct chunk_vals *v)
     return v->rows == 1 || memcmp(a, (const char *)a + 8, (v->rows - 1) * (size_t)8) == 0;
 }
 
-static int64_t floor_ms(int64_t ns)
+int64_t floor_ms(int64_t ns)
 {
     return ns / 1000000 - (ns % 1000000 < 0);
 }
@@ -246,7 +245,7 @@ static enum chunk_enc choose(const struct chunk_vals *v, struct arena scratch)
 
 /* --- writing ---------------------------------------------------------------------------- */
 
-static unsigned code_width(uint32_t ndict)
+unsigned code_width(uint32_t ndict)
 {
     if (ndict <= 256)
         return 1;
@@ -311,7 +310,7 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-static const uint32_t all_absent = 0, all_first = 1;
+const uint32_t code_absent = 0, code_first = 1;
 
 /* The codes of a column whose rows each have their own entry, in row order. */
 static void codes_in_order(const uint8_t *valid, uint32_t rows, uint32_t n, struct arena *mem, struct column *ret)
@@ -342,7 +341,7 @@ static void rd_const(struct rd *r, struct arena *mem, struct column *ret)
 {
     struct value *dict = arena_new(mem, struct value, 2);
     rd_values(r, dict + 1, 1, mem);
-    ret->code = &all_first;
+    ret->code = &code_first;
     ret->form = CODES_SAME;
     ret->dict = dict;
     ret->ndict = 2;
@@ -478,28 +477,20 @@ static void rd_time(struct rd *r, uint32_t rows, const int64_t *time_ns, struct 
 
 static void absent_column(struct arena *mem, struct column *ret)
 {
-    ret->code = &all_absent;
+    ret->code = &code_absent;
     ret->form = CODES_SAME;
     ret->dict = arena_new(mem, struct value, 1);
     ret->ndict = 1;
 }
 
-enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
-                           struct arena *mem, struct column *ret, struct fault *f)
+enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                             struct arena *mem, struct column *ret, struct fault *f)
 {
     struct column c = { .key = col->key };
-    if (!blob.n) {
-        absent_column(mem, &c);
-        *ret = c;
-        return OK;
-    }
-    struct rd r;
-    enum chunk_enc enc;
-    enum err e = blob_open(blob, col->column, rows, mem, &enc, &r, f);
-    if (e)
-        return e;
-
-    switch (enc) {
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
+    if (!blob_room(mem, p.raw.n, rows))
+        return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", col->column);
+    switch (p.enc) {
     case ENC_CONST:
         rd_const(&r, mem, &c);
         break;
@@ -511,17 +502,31 @@ enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_
         break;
     case ENC_INT:
     case ENC_DOUBLE:
-        rd_numbers(&r, enc, rows, mem, &c);
+        rd_numbers(&r, (enum chunk_enc)p.enc, rows, mem, &c);
         break;
     case ENC_TIME:
         CHECK(time_ns);
         rd_time(&r, rows, time_ns, mem, &c);
         break;
     default:
-        return fault_set(f, E_CORRUPT, 0, "column %u: unknown encoding %u", col->column, (unsigned)enc);
+        return fault_set(f, E_CORRUPT, 0, "column %u: unknown encoding %u", col->column, p.enc);
     }
     if (r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %u does not decode", col->column);
     *ret = c;
     return OK;
+}
+
+enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                           struct arena *mem, struct column *ret, struct fault *f)
+{
+    struct chunk_payload p;
+    if (!blob.n) {
+        struct column c = { .key = col->key };
+        absent_column(mem, &c);
+        *ret = c;
+        return OK;
+    }
+    enum err e = chunk_payload(blob, col->column, rows, mem, &p, f);
+    return e ? e : chunk_column_decode(p, col, rows, time_ns, mem, ret, f);
 }

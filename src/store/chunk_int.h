@@ -87,6 +87,9 @@ bool plain_int(struct str s, int64_t *ret);        /* an integer just as we woul
 void put_values(struct buf *b, const struct value *v, size_t n, struct arena scratch);
 void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem);
 
+/* Those with the numbers at[0 .. nat), ascending, of n. */
+void rd_values_some(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct value *v, struct arena *mem);
+
 /* --- chunk_column.c: one attribute column ---------------------------------------- */
 
 /* A column in the chunk's row order: dict[0] is absent, every other entry occurs. */
@@ -101,6 +104,11 @@ struct chunk_vals {
     const double *f64;
     const uint8_t *valid;
 };
+
+enum time_form { TIME_NS = 0, TIME_ISO = 1 };
+int64_t floor_ms(int64_t ns);
+unsigned code_width(uint32_t ndict);               /* bytes of a code on disk */
+extern const uint32_t code_absent, code_first;     /* for CODES_SAME */
 
 /* Takes rows order[0 .. n) of an input column into the chunk's order. */
 void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret);

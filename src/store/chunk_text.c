@@ -444,3 +444,106 @@ void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem)
         if (is_text(v[i].type))
             v[i].s = texts[nt++];
 }
+
+/* ---- some of a list -------------------------------------------------------------------- */
+
+static void some_plain(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct str *s, struct arena *mem)
+{
+    struct str prefix = rd_str(r);
+    int64_t *len = arena_raw(mem, int64_t, n);
+    rd_ints(r, len, n);
+    uint64_t left = (uint64_t)(r->end - r->p), sum = 0;
+    if (r->bad || prefix.n > PREFIX_MAX) {
+        r->bad = true;
+        return;
+    }
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (len[i] < 0 || (uint64_t)len[i] > left - sum) {
+            r->bad = true;
+            return;
+        }
+        if (k < nat && at[k] == i)
+            s[k++] = (struct str){ (const char *)r->p + sum, (size_t)len[i] };
+        sum += (uint64_t)len[i];
+    }
+    CHECK(rd_take(r, sum));
+    for (k = 0; prefix.n && k < nat; k++) {
+        char *out = arena_raw(mem, char, prefix.n + s[k].n);
+        memcpy(out, prefix.p, prefix.n);
+        if (s[k].n)
+            memcpy(out + prefix.n, s[k].p, s[k].n);
+        s[k] = (struct str){ out, prefix.n + s[k].n };
+    }
+}
+
+static void some_number_texts(struct rd *r, enum text_form form, size_t n, const uint32_t *at, size_t nat, struct str *s,
+                              struct arena *mem)
+{
+    enum { INT_ROOM = 24 };
+    int64_t *v = arena_raw(mem, int64_t, n);
+    rd_ints(r, v, n);
+    char *out = arena_raw(mem, char, nat * INT_ROOM);
+    for (size_t k = 0; k < nat && !r->bad; k++, out += INT_ROOM) {
+        s[k] = (struct str){ out, ISO_MS_LEN };
+        if (form == TEXT_INT)
+            s[k].n = num_fmt_i64(out, v[at[k]]);
+        else if (iso_ms_fits(v[at[k]]))
+            iso_ms_format(out, v[at[k]]);
+        else
+            r->bad = true;
+    }
+}
+
+static void some_hex_texts(struct rd *r, enum text_form form, size_t n, const uint32_t *at, size_t nat, struct str *s,
+                           struct arena *mem)
+{
+    uint64_t each = form == TEXT_UUID ? UUID_BYTES : rd_varint(r);
+    if (each == 0 || each > (uint64_t)(r->end - r->p) / n) {
+        r->bad = true;
+        return;
+    }
+    const uint8_t *p = rd_take(r, each * n);
+    size_t len = form == TEXT_UUID ? UUID_LEN : (size_t)each * 2;
+    char *out = arena_raw(mem, char, nat * len);
+    for (size_t k = 0; p && k < nat; k++, out += len) {
+        if (form == TEXT_UUID)
+            uuid_unpack(p + at[k] * each, out);
+        else
+            hex_unpack(p + at[k] * each, (size_t)each, out);
+        s[k] = (struct str){ out, len };
+    }
+}
+
+static void some_texts(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct value *v, struct arena *mem)
+{
+    struct str *s = arena_new(mem, struct str, nat + 1);
+    uint8_t form = rd_byte(r);
+    if (form == TEXT_PLAIN)
+        some_plain(r, n, at, nat, s, mem);
+    else if (form == TEXT_INT || form == TEXT_ISO)
+        some_number_texts(r, (enum text_form)form, n, at, nat, s, mem);
+    else if (form == TEXT_UUID || form == TEXT_HEX)
+        some_hex_texts(r, (enum text_form)form, n, at, nat, s, mem);
+    else
+        r->bad = true;
+    for (size_t k = 0; k < nat; k++)
+        v[k].s = s[k];
+}
+
+void rd_values_some(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct value *v, struct arena *mem)
+{
+    if (n == 0)
+        return;
+    if (r->p < r->end && is_text((enum vtype)*r->p)) {           /* all of one kind of text: the usual */
+        enum vtype type = (enum vtype)rd_byte(r);
+        for (size_t k = 0; k < nat; k++)
+            v[k].type = type;
+        some_texts(r, n, at, nat, v, mem);
+        return;
+    }
+    struct value *all = arena_new(mem, struct value, n);
+    rd_values(r, all, n, mem);
+    for (size_t k = 0; k < nat; k++)
+        v[k] = all[at[k]];
+}

@@ -96,6 +96,7 @@ MUST enum err part_tick(struct part_set *s, struct fault *f);
 
 struct part_item {
     struct part *part;
+    uint64_t uid;                                  /* this partition with these files: never one for two contents */
     int64_t from_ns, to_ns;
     int64_t time_min, time_max;                    /* of its rows, both inclusive */
     uint64_t generation, mark;

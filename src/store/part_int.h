@@ -18,9 +18,10 @@ struct conn {
 };
 
 struct part {
-    struct part_set *set;                          /* this and the next three never change */
+    struct part_set *set;                          /* this and the next two lines never change */
     char name[CATALOG_NAME_MAX];
     int64_t from_ns, to_ns;
+    uint64_t uid;                                  /* see part_item; new when something but a flush changes the files */
     struct part_head head;                         /* what the file has */
     struct part_item shown;                        /* what new views show; generation 0: nothing */
     uint64_t bytes;
@@ -66,6 +67,7 @@ struct part *part_find(struct part_set *s, int64_t from_ns);       /* by its exa
 struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns);
 void part_forget(struct part_set *s, struct part *p);              /* out of the list; lives as long as a view names it */
 void part_unref(struct part *p);
+uint64_t part_uid_new(void);
 struct catalog_part part_for_catalog(const struct part *p);
 void part_measure(struct part *p);                                 /* bytes on disk */
 void part_set_shown(struct part *p);                               /* new views show what the file has now */

@@ -86,11 +86,18 @@ struct part_span part_span_at(struct part_set *s, int64_t time_ns)
 
 /* --- the list -------------------------------------------------------------------------- */
 
+/* Of the process: what is kept of one store's files is never taken for another's. */
+uint64_t part_uid_new(void)
+{
+    static uint64_t last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns)
 {
     CHECK(from_ns < to_ns);
     struct part *p = mem_alloc(sizeof *p);
-    *p = (struct part){ .set = s, .from_ns = from_ns, .to_ns = to_ns, .refs = 1 };
+    *p = (struct part){ .set = s, .from_ns = from_ns, .to_ns = to_ns, .uid = part_uid_new(), .refs = 1 };
     if (name)
         (void)snprintf(p->name, sizeof p->name, "%s", name);
     else
@@ -194,6 +201,7 @@ void part_set_shown(struct part *p)
     set_lock(p->set);
     p->shown = (struct part_item){
         .part = p,
+        .uid = p->uid,
         .from_ns = p->from_ns,
         .to_ns = p->to_ns,
         .time_min = p->head.time_min,

@@ -14,6 +14,60 @@
 
 #include "store/scan_int.h"
 
+/* ---- memory ---------------------------------------------------------------- */
+
+/* Scans decode into arenas that keep their pages from one scan to the next: touching and
+ * clearing fresh ones cost more than decoding did. */
+static struct arena *scan_arena_take(struct store *s)
+{
+    struct arena *a = NULL;
+    {
+        GUARD(&s->lock);
+        if (s->nscan_arenas)
+            a = s->scan_arenas[--s->nscan_arenas];
+    }
+    if (!a) {
+        a = mem_alloc(sizeof *a);
+        arena_init(a, SCAN_ARENA_BYTES);
+    }
+    return a;
+}
+
+static void scan_arena_free(struct arena *a)
+{
+    if (!a)
+        return;
+    arena_done(a);
+    mem_free(a);
+}
+
+static void scan_arena_give(struct store *s, struct arena *a)
+{
+    arena_keep(a, SCAN_KEEP_BYTES);
+    {
+        GUARD(&s->lock);
+        if (s->nscan_arenas < SCAN_ARENAS) {
+            s->scan_arenas[s->nscan_arenas++] = TAKE(a);
+            s->scan_used_mono_ns = clock_mono(s->cfg.clock);
+        }
+    }
+    scan_arena_free(a);
+}
+
+void store_scan_rest(struct store *s, int64_t before_mono_ns)
+{
+    struct arena *all[SCAN_ARENAS];
+    uint32_t n = 0;
+    {
+        GUARD(&s->lock);
+        while (s->nscan_arenas && s->scan_used_mono_ns < before_mono_ns)
+            all[n++] = s->scan_arenas[--s->nscan_arenas];
+    }
+    while (n)
+        scan_arena_free(all[--n]);
+    cache_sweep(s->cache, before_mono_ns);
+}
+
 /* ---- the version ----------------------------------------------------------- */
 
 static void add_gens(struct scan *sc, struct gen **gens, uint32_t n)
@@ -95,7 +149,7 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
     if (!sc->req.bytes_max)
         sc->req.bytes_max = SCAN_BYTES_MAX;
     arena_init(&sc->mem, SCAN_ARENA_BYTES);
-    arena_init(&sc->block_mem, SCAN_ARENA_BYTES);
+    sc->block_mem = scan_arena_take(s);
     take_version(sc, s);
     enum err e = add_chunks(sc, f);
     if (e) {
@@ -108,6 +162,13 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
     return OK;
 }
 
+/* What the last block pointed into. */
+static void let_go(struct scan *sc)
+{
+    while (sc->nheld)
+        cached_unref(sc->held[--sc->nheld]);
+}
+
 struct scan_stats store_scan_end(struct scan *sc)
 {
     struct scan_stats stats = sc->stats;
@@ -116,7 +177,8 @@ struct scan_stats store_scan_end(struct scan *sc)
     for (uint32_t i = 0; i < sc->ngens; i++)
         gen_unref(sc->gens[i]);
     part_view_unref(sc->view);
-    arena_done(&sc->block_mem);
+    let_go(sc);
+    scan_arena_give(sc->s, sc->block_mem);
     arena_done(&sc->mem);
     mem_free(sc);
     return stats;
@@ -156,7 +218,8 @@ enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault
 {
     while (sc->next < sc->nunits) {
         const struct unit *u = &sc->units[sc->next++];
-        arena_reset(&sc->block_mem);
+        let_go(sc);
+        arena_rewind(sc->block_mem);
         sc->out = (struct block){ 0 };
         enum err e = check_limits(sc, f);
         if (!e)

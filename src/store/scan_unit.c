@@ -1,71 +1,15 @@
 /* store/scan_unit.c -- one chunk or one head into one block: prune, select, decode.
+ *
+ * Where few rows of a unit are selected, the block has just those: its arrays are short,
+ * and so is everything that a query makes beside them.
  */
 #include <string.h>
 
 #include "store/scan_int.h"
 
-/* ---- selection ------------------------------------------------------------- */
+enum { FEW_PART = 4 };                             /* a selection of at most a quarter is few */
 
-static void select_time(struct scan *sc, struct block *b)
-{
-    const struct scan_req *r = &sc->req;
-    uint32_t *sel = arena_new(&sc->block_mem, uint32_t, b->n + 1), n = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        sel[n] = i;
-        n += b->time_ns[i] >= r->from_ns && b->time_ns[i] < r->to_ns && (!r->recv_after_ns || b->recv_ns[i] > r->recv_after_ns);
-    }
-    b->sel = sel;
-    b->nsel = n;
-}
-
-static bool test_value(const struct matcher *m, const struct value *v, struct arena scratch)
-{
-    char small[VALUE_TEXT_MAX];
-    return matcher_test(m, v->type == V_BYTES ? value_text_in(v, &scratch) : value_text(v, small));
-}
-
-/* One coded column: each distinct value once, then codes. */
-static uint32_t filter_codes(const struct matcher *m, const struct column *c, uint32_t *sel, uint32_t n, struct arena scratch)
-{
-    uint8_t *pass = arena_alloc(&scratch, c->ndict + 1, 1), *tested = arena_alloc(&scratch, c->ndict + 1, 1);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t code = column_code(c, sel[i]);
-        if (!tested[code]) {
-            tested[code] = 1;
-            pass[code] = test_value(m, &c->dict[code], scratch);
-        }
-        sel[kept] = sel[i];
-        kept += pass[code];
-    }
-    return kept;
-}
-
-static uint32_t filter_rows(const struct matcher *m, const struct label_ref *l, uint32_t *sel, uint32_t n, struct arena scratch)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        struct value v = label_value(l, sel[i]);
-        sel[kept] = sel[i];
-        kept += test_value(m, &v, scratch);
-    }
-    return kept;
-}
-
-static void select_matchers(struct scan *sc, struct block *b)
-{
-    uint32_t *sel = (uint32_t *)(uintptr_t)b->sel;
-    for (uint32_t i = 0; i < sc->req.nmatchers && b->nsel; i++) {
-        const struct matcher *m = &sc->req.matchers[i];
-        struct label_ref l = block_label(b, m->label, m->places);
-        if (!l.n)
-            b->nsel = matcher_test(m, S("")) ? b->nsel : 0;
-        else if (l.n == 1 && l.at[0]->code)
-            b->nsel = filter_codes(m, l.at[0], sel, b->nsel, sc->block_mem);
-        else
-            b->nsel = filter_rows(m, &l, sel, b->nsel, sc->block_mem);
-    }
-}
+/* ---- what is asked --------------------------------------------------------- */
 
 static bool is_wanted(const struct scan_req *r, const struct colkey *key)
 {
@@ -85,6 +29,48 @@ static bool is_matched(const struct scan_req *r, const struct colkey *key)
     return false;
 }
 
+static bool is_few(const struct block *b)
+{
+    return b->nsel <= b->n / FEW_PART;
+}
+
+/* ---- short blocks ---------------------------------------------------------- */
+
+static const void *gather(struct arena *mem, const void *from, size_t each, const uint32_t *sel, uint32_t n)
+{
+    if (!from)
+        return NULL;
+    if (each == 1) {
+        uint8_t *to = arena_raw(mem, uint8_t, n);
+        for (uint32_t i = 0; i < n; i++)
+            to[i] = ((const uint8_t *)from)[sel[i]];
+        return to;
+    }
+    uint64_t *to = arena_raw(mem, uint64_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(&to[i], (const char *)from + (size_t)sel[i] * 8, 8);
+    return to;
+}
+
+/* The block's fixed arrays and selection become those of the selected rows alone; its
+ * columns are the caller's. */
+static void shorten(struct scan *sc, struct block *b)
+{
+    struct arena *mem = sc->block_mem;
+    const uint32_t *sel = b->sel;
+    uint32_t n = b->nsel;
+    b->time_ns = gather(mem, b->time_ns, 8, sel, n);
+    b->recv_ns = gather(mem, b->recv_ns, 8, sel, n);
+    b->start_ns = gather(mem, b->start_ns, 8, sel, n);
+    b->claimed_ns = gather(mem, b->claimed_ns, 8, sel, n);
+    b->value = gather(mem, b->value, 8, sel, n);
+    b->seq = gather(mem, b->seq, 8, sel, n);
+    b->temporality = gather(mem, b->temporality, 1, sel, n);
+    b->origin = gather(mem, b->origin, 1, sel, n);
+    b->n = n;
+    b->sel = scan_rows(sc, n);
+}
+
 /* ---- heads ----------------------------------------------------------------- */
 
 enum err scan_head(struct scan *sc, const struct unit *u)
@@ -92,17 +78,25 @@ enum err scan_head(struct scan *sc, const struct unit *u)
     struct block *b = &sc->out;
     *b = u->picture;
     sc->stats.rows_read += b->n;
-    select_time(sc, b);
-    select_matchers(sc, b);
-    if (!b->nsel || sc->req.all_labels)
+    scan_select_time(sc, b);
+    scan_select_matchers(sc, b);
+    if (!b->nsel)
         return OK;
-    struct column *cols = arena_new(&sc->block_mem, struct column, b->ncols + 1);
+    bool few = is_few(b);
+    struct column *cols = arena_new(sc->block_mem, struct column, b->ncols + 1);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < b->ncols; i++)
-        if (is_wanted(&sc->req, &b->cols[i].key))
+    for (uint32_t i = 0; i < b->ncols; i++) {
+        if (!is_wanted(&sc->req, &b->cols[i].key))
+            continue;
+        if (few)
+            column_gather(&b->cols[i], b->sel, b->nsel, sc->block_mem, &cols[n++]);
+        else
             cols[n++] = b->cols[i];
+    }
     b->cols = cols;
     b->ncols = n;
+    if (few)
+        shorten(sc, b);
     return OK;
 }
 
@@ -137,24 +131,23 @@ static bool is_filtered(struct str label)
     return str_eq(label, S("session_id")) || str_eq(label, S("prompt_id"));
 }
 
-static enum err prune(struct scan *sc, const struct unit *u, bool *ret_none, struct fault *f)
+static enum err prune(struct reading *r, bool *ret_none, struct fault *f)
 {
+    const struct scan_req *req = &r->sc->req;
     struct str filter = { 0 };
     bool have = false;
     *ret_none = false;
-    for (uint32_t i = 0; i < sc->req.nmatchers && !*ret_none; i++) {
-        const struct matcher *m = &sc->req.matchers[i];
-        *ret_none = summary_excludes(&u->chunk->sum, m);
+    for (uint32_t i = 0; i < req->nmatchers && !*ret_none; i++) {
+        const struct matcher *m = &req->matchers[i];
+        *ret_none = summary_excludes(&r->u->chunk->sum, m);
         if (*ret_none || m->op != MATCH_EQ || !m->value.n || !is_filtered(m->label))
             continue;
-        if (!have) {
-            enum err e = part_filter(u->item, u->chunk, &sc->block_mem, &filter, f);
-            if (e)
-                return e;
-            have = true;
-        }
+        enum err e = have ? OK : read_filter(r, &filter, f);
+        if (e)
+            return e;
+        have = true;
         bool maybe;
-        enum err e = chunk_filter_test(filter, m->value, &maybe, f);
+        e = chunk_filter_test(filter, m->value, &maybe, f);
         if (e)
             return e;
         *ret_none = !maybe;
@@ -164,103 +157,111 @@ static enum err prune(struct scan *sc, const struct unit *u, bool *ret_none, str
 
 /* ---- chunks: decoding ------------------------------------------------------ */
 
-static enum err read_blobs(struct scan *sc, const struct unit *u, const uint32_t *numbers, uint32_t n, struct str *ret,
-                           struct fault *f)
-{
-    if (!n)
-        return OK;
-    enum err e = part_read(u->item, u->chunk, numbers, n, &sc->block_mem, ret, f);
-    for (uint32_t i = 0; i < n && !e; i++)
-        sc->stats.bytes_read += ret[i].n;
-    return e;
-}
-
-/* Fixed columns from..to; the others of ret stay as they are. */
-static enum err read_fixed(struct scan *sc, const struct unit *u, const bool want[CHUNK_FIXED_COUNT], struct block *b,
-                           struct fault *f)
-{
-    uint32_t numbers[CHUNK_FIXED_COUNT], n = 0;
-    struct str got[CHUNK_FIXED_COUNT], blobs[CHUNK_FIXED_COUNT] = { 0 };
-    for (uint32_t i = 0; i < CHUNK_FIXED_COUNT; i++)
-        if (want[i])
-            numbers[n++] = i;
-    enum err e = read_blobs(sc, u, numbers, n, got, f);
-    if (e)
-        return e;
-    for (uint32_t i = 0; i < n; i++)
-        blobs[numbers[i]] = got[i];
-    return chunk_fixed_read(blobs, u->chunk->sum.rows, &sc->block_mem, b, f);
-}
-
-/* Attribute columns for which pick() says so and that are not decoded yet. */
-static enum err read_columns(struct scan *sc, const struct unit *u, bool (*pick)(const struct scan_req *, const struct colkey *),
-                             bool *done, struct column *cols, uint32_t *ncols, struct fault *f)
+/* Numbers of the summary's columns for which pick() says so. */
+static uint32_t pick_columns(struct scan *sc, const struct unit *u, bool (*pick)(const struct scan_req *, const struct colkey *),
+                             uint32_t *ret)
 {
     const struct chunk_summary *sum = &u->chunk->sum;
-    struct arena *mem = &sc->block_mem;
-    uint32_t *numbers = arena_new(mem, uint32_t, sum->ncols + 1), *which = arena_new(mem, uint32_t, sum->ncols + 1), n = 0;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < sum->ncols; i++)
-        if (!done[i] && pick(&sc->req, &sum->cols[i].key)) {
-            numbers[n] = sum->cols[i].column;
-            which[n++] = i;
-            done[i] = true;
-        }
-    struct str *blobs = arena_new(mem, struct str, n + 1);
-    enum err e = read_blobs(sc, u, numbers, n, blobs, f);
-    for (uint32_t i = 0; i < n && !e; i++)
-        e = chunk_column_read(blobs[i], &sum->cols[which[i]], sum->rows, sc->out.time_ns, mem, &cols[(*ncols)++], f);
-    return e;
+        if (pick(&sc->req, &sum->cols[i].key))
+            ret[n++] = i;
+    return n;
 }
 
-/* Matcher columns that nobody asked for go; what is left is in no promised order. */
-static void drop_unwanted(const struct scan_req *r, struct column *cols, uint32_t *ncols)
+/* Of the rows' fixed arrays, those that the query asks for. */
+static uint32_t fixed_wanted(const struct scan_req *r)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < *ncols; i++)
-        if (is_wanted(r, &cols[i].key))
-            cols[n++] = cols[i];
-    *ncols = n;
+    static const struct { uint32_t without; enum chunk_fixed column; } all[] = {
+        { 0, CHUNK_TIME }, { WITHOUT_RECV, CHUNK_RECV }, { WITHOUT_START, CHUNK_START }, { WITHOUT_CLAIMED, CHUNK_CLAIMED },
+        { WITHOUT_VALUE, CHUNK_VALUE }, { WITHOUT_TEMPORALITY, CHUNK_TEMPORALITY }, { WITHOUT_ORIGIN, CHUNK_ORIGIN },
+        { WITHOUT_SEQ, CHUNK_SEQ },
+    };
+    uint32_t bits = 0;
+    for (size_t i = 0; i < LEN(all); i++)
+        if (!(r->without & all[i].without))
+            bits |= 1u << all[i].column;
+    return bits;
+}
+
+static enum err select_rows(struct reading *r, struct block *b, struct fault *f)
+{
+    struct scan *sc = r->sc;
+    const struct scan_req *req = &sc->req;
+    const struct chunk_summary *sum = &r->u->chunk->sum;
+    b->n = r->rows;
+    b->sel = scan_rows(sc, b->n);
+    b->nsel = b->n;
+    bool late = req->recv_after_ns && sum->recv_min <= req->recv_after_ns;
+    if (late || sum->time_min < req->from_ns || sum->time_max >= req->to_ns) {
+        enum err e = read_fixed(r, 1u << CHUNK_TIME | (late ? 1u << CHUNK_RECV : 0), b, f);
+        if (e)
+            return e;
+        r->time_ns = b->time_ns;
+        scan_select_time(sc, b);
+    }
+    return OK;
+}
+
+/* The columns asked for; the ones that were matched are there already. */
+static enum err read_wanted(struct reading *r, const uint32_t *matched, uint32_t nmatched, struct block *b, struct fault *f)
+{
+    struct scan *sc = r->sc;
+    struct arena *mem = sc->block_mem;
+    uint32_t *which = arena_raw(mem, uint32_t, r->u->chunk->sum.ncols + 1), n = 0, k = 0;
+    uint32_t nwanted = pick_columns(sc, r->u, is_wanted, which);
+    struct column *cols = arena_new(mem, struct column, nwanted + 1);
+    bool few = is_few(b);
+    uint32_t ncols = 0;
+    for (uint32_t i = 0; i < nwanted; i++) {       /* both lists ascend */
+        while (k < nmatched && matched[k] < which[i])
+            k++;
+        if (k == nmatched || matched[k] != which[i])
+            which[n++] = which[i];
+        else if (few)
+            column_gather(&b->cols[k], b->sel, b->nsel, mem, &cols[ncols++]);
+        else
+            cols[ncols++] = b->cols[k];
+    }
+    enum err e = few ? read_columns_some(r, which, n, b->sel, b->nsel, &cols[ncols], f) : read_columns(r, which, n, &cols[ncols], f);
+    b->cols = cols;
+    b->ncols = ncols + n;
+    return e;
 }
 
 enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
 {
     struct block *b = &sc->out;
+    struct reading r = { .sc = sc, .u = u, .rows = u->chunk->sum.rows };
     bool none;
-    enum err e = prune(sc, u, &none, f);
+    enum err e = prune(&r, &none, f);
     if (e || none)
         return e;
 
     /* First what decides which rows count ... */
-    static const bool deciding[CHUNK_FIXED_COUNT] = { [CHUNK_TIME] = true, [CHUNK_RECV] = true };
-    static const bool others[CHUNK_FIXED_COUNT] = {
-        [CHUNK_START] = true, [CHUNK_CLAIMED] = true, [CHUNK_VALUE] = true,
-        [CHUNK_TEMPORALITY] = true, [CHUNK_ORIGIN] = true, [CHUNK_SEQ] = true,
-    };
     sc->stats.chunks++;
-    sc->stats.rows_read += u->chunk->sum.rows;
-    e = read_fixed(sc, u, deciding, b, f);
-    if (e)
+    sc->stats.rows_read += r.rows;
+    e = select_rows(&r, b, f);
+    if (e || !b->nsel)
         return e;
-    bool *done = arena_new(&sc->block_mem, bool, u->chunk->sum.ncols + 1);
-    struct column *cols = arena_new(&sc->block_mem, struct column, u->chunk->sum.ncols + 1);
-    uint32_t ncols = 0;
-    e = read_columns(sc, u, is_matched, done, cols, &ncols, f);
+    uint32_t *matched = arena_raw(sc->block_mem, uint32_t, u->chunk->sum.ncols + 1);
+    uint32_t n = pick_columns(sc, u, is_matched, matched);
+    struct column *cols = arena_new(sc->block_mem, struct column, n + 1);
+    e = read_columns(&r, matched, n, cols, f);
     if (e)
         return e;
     b->cols = cols;
-    b->ncols = ncols;
-    select_time(sc, b);
-    select_matchers(sc, b);
+    b->ncols = n;
+    scan_select_matchers(sc, b);
     if (!b->nsel)
         return OK;
 
     /* ... then what is asked of them. */
-    e = read_fixed(sc, u, others, b, f);
+    e = read_fixed(&r, fixed_wanted(&sc->req), b, f);
+    r.time_ns = b->time_ns;
     if (!e)
-        e = read_columns(sc, u, is_wanted, done, cols, &ncols, f);
-    if (e)
-        return e;
-    drop_unwanted(&sc->req, cols, &ncols);
-    b->ncols = ncols;
-    return OK;
+        e = read_wanted(&r, matched, n, b, f);
+    if (!e && is_few(b))
+        shorten(sc, b);
+    return e;
 }

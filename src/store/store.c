@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/cache.h"
 #include "store/store_int.h"
 
 void store_report(struct store *s, const char *cause, const char *text)
@@ -147,6 +148,7 @@ static void set_defaults(struct store_config *c)
     c->flush_bytes = c->flush_bytes ? c->flush_bytes : FLUSH_BYTES;
     c->flush_log_bytes = c->flush_log_bytes ? c->flush_log_bytes : FLUSH_LOG_BYTES;
     c->queue_bytes = c->queue_bytes ? c->queue_bytes : QUEUE_BYTES;
+    c->cache_bytes = c->cache_bytes ? c->cache_bytes : CACHE_BYTES;
     c->flush_age_ns = c->flush_age_ns ? c->flush_age_ns : FLUSH_AGE_NS;
 }
 
@@ -172,6 +174,7 @@ static struct store *store_new(const struct store_config *c)
         .retention_ns = c->retention_ns,
     };
     set_defaults(&s->cfg);
+    s->cache = cache_new(s->cfg.cache_bytes, s->cfg.clock);
     pthread_mutex_init(&s->apply_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->queue_lock, NULL);
@@ -335,6 +338,8 @@ void store_close(struct store *s)
             ident_done(&s->kept[i].idents[t]);
     for (int i = 0; i < IDENT_SETS; i++)
         ident_done(&s->sets[i].ids);
+    store_scan_rest(s, INT64_MAX);
+    cache_free(s->cache);
     mem_free(s->carries);
     store_metas_free(s);
     journal_close(s->journal);

@@ -26,7 +26,7 @@ struct store_config {
     void (*report)(void *arg, const char *cause, const char *text);
     void *report_arg;
     /* 0 in each of these: the default of store/limits.h. */
-    uint64_t segment_bytes, flush_rows, flush_bytes, flush_log_bytes, queue_bytes;
+    uint64_t segment_bytes, flush_rows, flush_bytes, flush_log_bytes, queue_bytes, cache_bytes;
     int64_t flush_age_ns;
 };
 

@@ -17,7 +17,7 @@
 #include "store/part.h"
 #include "store/store.h"
 
-enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024 };
+enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024, SCAN_ARENAS = 4 };
 
 /* Identities of a flushed generation, and of which frames it held. */
 struct kept_idents {
@@ -40,6 +40,7 @@ struct carry_job {
     struct part_carry carry;
 };
 
+struct cache;
 struct store {
     struct sink sink;                              /* first: a sink is its store */
     struct source source;
@@ -60,7 +61,12 @@ struct store {
     struct chunk_idents sets[IDENT_SETS];          /* under apply */
     uint64_t sets_clock;
 
+    struct cache *cache;                           /* of what scans decoded */
+
     pthread_mutex_t lock;
+    struct arena *scan_arenas[SCAN_ARENAS];        /* idle ones */
+    uint32_t nscan_arenas;
+    int64_t scan_used_mono_ns;
     pthread_cond_t flush_cond, flushed_cond;
     struct gen *oldest, *live;                     /* the list ends with live */
     uint32_t nsealed;                              /* generations that wait for the flusher */
@@ -139,6 +145,9 @@ uint64_t store_noted(struct store *s, struct str key);
 /* flusher.c */
 void *store_flusher_main(void *arg);
 void store_tick(struct store *s);                  /* what is done once a minute, now; waits for it */
+
+/* scan.c: gives back what only helps while queries come and was not used since. */
+void store_scan_rest(struct store *s, int64_t before_mono_ns);
 
 /* scan.c, lists.c, bases.c */
 enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f);

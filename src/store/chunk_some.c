@@ -1,0 +1,215 @@
+/* store/chunk_some.c -- a few rows of a column, without making the values of all.
+ *
+ * Numbers are decoded whole, which is a loop over bytes; texts, which are what costs, are
+ * made for the rows asked for only. The result is a column of just those rows with a
+ * dictionary of just their values.
+ */
+#include <string.h>
+
+#include "store/chunk_int.h"
+
+/* Which entries of a dictionary are used by codes, numbered anew: 1, 2, ... ascending. */
+struct used {
+    uint32_t *fresh;                               /* by old code; 0: not used */
+    uint32_t *old;                                 /* by new code - 1 */
+    uint32_t n;
+};
+
+static struct used renumber(const uint32_t *code, uint32_t n, uint32_t ndict, struct arena *mem)
+{
+    struct used u = { .fresh = arena_new(mem, uint32_t, ndict), .old = arena_raw(mem, uint32_t, MIN(n, ndict) + 1u) };
+    uint32_t least = ndict, most = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        u.fresh[code[i]] = 1;
+        least = MIN(least, code[i]);
+        most = MAX(most, code[i]);
+    }
+    u.fresh[0] = 0;
+    for (uint32_t k = MAX(least, 1u); k <= most && k < ndict; k++)
+        if (u.fresh[k]) {
+            u.old[u.n++] = k;
+            u.fresh[k] = u.n;
+        }
+    return u;
+}
+
+static void take_codes(const struct used *u, const uint32_t *code, uint32_t n, struct arena *mem, struct column *ret)
+{
+    uint32_t *out = arena_raw(mem, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = u->fresh[code[i]];
+    ret->code = out;
+    ret->form = CODES_U32;
+    ret->ndict = u->n + 1;
+}
+
+/* ---- from a column --------------------------------------------------------- */
+
+static void gather_numbers(const struct column *c, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
+{
+    int64_t *v = arena_raw(mem, int64_t, n);       /* eight bytes either way */
+    const void *from = c->type == V_INT ? (const void *)c->i64 : (const void *)c->f64;
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(&v[i], (const char *)from + (size_t)sel[i] * 8, 8);
+    ret->i64 = c->type == V_INT ? v : NULL;
+    ret->f64 = c->type == V_INT ? NULL : (const double *)(const void *)v;
+    if (!c->valid)
+        return;
+    uint8_t *valid = arena_new(mem, uint8_t, n / 8 + 1);
+    for (uint32_t i = 0; i < n; i++)
+        valid[i >> 3] |= (uint8_t)(bit_get(c->valid, sel[i]) << (i & 7));
+    ret->valid = valid;
+}
+
+void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
+{
+    struct column out = *c;
+    out.text = (struct str){ 0 };
+    if (!c->code) {
+        gather_numbers(c, sel, n, mem, &out);
+    } else if (c->form != CODES_SAME) {
+        uint32_t *code = arena_raw(mem, uint32_t, n);
+        for (uint32_t i = 0; i < n; i++)
+            code[i] = column_code(c, sel[i]);
+        struct used u = renumber(code, n, c->ndict, mem);
+        struct value *dict = arena_new(mem, struct value, (size_t)u.n + 1);
+        for (uint32_t k = 0; k < u.n; k++)
+            dict[k + 1] = c->dict[u.old[k]];
+        out.dict = dict;
+        take_codes(&u, code, n, mem, &out);
+    }
+    *ret = out;
+}
+
+/* ---- from a payload -------------------------------------------------------- */
+
+static void some_of_dict(struct rd *r, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
+{
+    uint64_t ndict = rd_varint(r) + 1;
+    unsigned width = code_width((uint32_t)ndict);
+    size_t size = (size_t)rows * width;
+    if (ndict > (uint64_t)rows + 1 || size > (size_t)(r->end - r->p)) {
+        r->bad = true;
+        return;
+    }
+    const uint8_t *p = r->end - size;
+    uint32_t *code = arena_new(mem, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        for (unsigned k = 0; k < width; k++)
+            code[i] |= (uint32_t)p[(size_t)k * rows + sel[i]] << 8 * k;
+        if (code[i] >= ndict) {
+            r->bad = true;
+            return;
+        }
+    }
+    struct used u = renumber(code, n, (uint32_t)ndict, mem);
+    for (uint32_t k = 0; k < u.n; k++)
+        u.old[k]--;                                /* values are counted from the first that is one */
+    struct value *dict = arena_new(mem, struct value, (size_t)u.n + 1);
+    struct rd values = { .p = r->p, .end = p };
+    rd_values_some(&values, (size_t)ndict - 1, u.old, u.n, dict + 1, mem);
+    r->bad = values.bad || values.p != values.end;
+    r->p = r->end;
+    ret->dict = dict;
+    take_codes(&u, code, n, mem, ret);
+}
+
+/* Which of the rows have a value, as their numbers among those that do; code[] of each row. */
+static uint32_t rank_rows(const uint8_t *valid, const uint32_t *sel, uint32_t n, uint32_t *at, uint32_t *code)
+{
+    uint32_t nat = 0, before = 0, byte = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!valid) {
+            at[nat] = sel[i];
+            code[i] = ++nat;
+            continue;
+        }
+        for (; byte < sel[i] >> 3; byte++)
+            before += (uint32_t)__builtin_popcount(valid[byte]);
+        code[i] = 0;
+        if (!bit_get(valid, sel[i]))
+            continue;
+        at[nat] = before + (uint32_t)__builtin_popcount(valid[byte] & ((1u << (sel[i] & 7)) - 1));
+        code[i] = ++nat;
+    }
+    return nat;
+}
+
+static void some_of_list(struct rd *r, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
+{
+    const uint8_t *valid;
+    uint32_t have = rd_valid(r, rows, mem, &valid);
+    uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
+    uint32_t nat = rank_rows(valid, sel, n, at, code);
+    struct value *dict = arena_new(mem, struct value, (size_t)nat + 1);
+    rd_values_some(r, have, at, nat, dict + 1, mem);
+    ret->code = code;
+    ret->form = CODES_U32;
+    ret->dict = dict;
+    ret->ndict = nat + 1;
+}
+
+static void iso_texts(struct rd *r, const int64_t *offsets, const int64_t *time_ns, const uint32_t *sel, uint32_t n,
+                      const uint32_t *at, const uint32_t *code, struct value *dict, struct arena *mem)
+{
+    char *out = arena_raw(mem, char, (size_t)n * ISO_MS_LEN);
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t ms;
+        if (!code[i])
+            continue;
+        if (__builtin_add_overflow(floor_ms(time_ns[sel[i]]), offsets[at[code[i] - 1]], &ms) || !iso_ms_fits(ms)) {
+            r->bad = true;
+            return;
+        }
+        iso_ms_format(out, ms);
+        dict[code[i]] = value_str((struct str){ out, ISO_MS_LEN });
+        out += ISO_MS_LEN;
+    }
+}
+
+/* ISO text only: as numbers they are decoded whole. */
+static void some_of_times(struct rd *r, uint32_t rows, const int64_t *time_ns, const uint32_t *sel, uint32_t n,
+                          struct arena *mem, struct column *ret)
+{
+    const uint8_t *valid;
+    uint8_t form = rd_byte(r);
+    CHECK(form == TIME_ISO);
+    uint32_t have = rd_valid(r, rows, mem, &valid);
+    uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
+    uint32_t nat = rank_rows(valid, sel, n, at, code);
+    struct value *dict = arena_new(mem, struct value, (size_t)nat + 1);
+    int64_t *offsets = arena_raw(mem, int64_t, rows);
+    rd_ints(r, offsets, have);
+    iso_texts(r, offsets, time_ns, sel, n, at, code, dict, mem);
+    ret->code = code;
+    ret->form = CODES_U32;
+    ret->dict = dict;
+    ret->ndict = nat + 1;
+}
+
+enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+                           const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f)
+{
+    struct column c = { .key = col->key };
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
+    if (!blob_room(mem, p.raw.n, rows))
+        return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", col->column);
+    bool iso = p.enc == ENC_TIME && p.raw.n && p.raw.p[0] == TIME_ISO;
+    if (p.enc == ENC_DICT) {
+        some_of_dict(&r, rows, sel, n, mem, &c);
+    } else if (p.enc == ENC_LIST) {
+        some_of_list(&r, rows, sel, n, mem, &c);
+    } else if (iso) {
+        some_of_times(&r, rows, time_ns, sel, n, mem, &c);
+    } else {
+        struct column whole;
+        enum err e = chunk_column_decode(p, col, rows, time_ns, mem, &whole, f);
+        if (!e)
+            column_gather(&whole, sel, n, mem, ret);
+        return e;
+    }
+    if (r.bad || r.p != r.end)
+        return fault_set(f, E_CORRUPT, 0, "column %u does not decode", col->column);
+    *ret = c;
+    return OK;
+}

@@ -1,0 +1,228 @@
+/* store/scan_read.c -- columns of a chunk, from the cache or from the partition's file.
+ *
+ * What is decoded whole is kept decoded. Where only a few rows are wanted the inflated
+ * payload is kept instead, which is smaller, and values are made for those rows alone.
+ * What the cache has no room for lives in the scan's own memory for the one block.
+ *
+ * bytes_read counts the blobs a block came from, whether they were read now or before.
+ */
+#include <string.h>
+
+#include "store/scan_int.h"
+
+static struct cache_key key_of(const struct reading *r, uint32_t column, enum cached_kind kind)
+{
+    return (struct cache_key){ .part = r->u->item->uid, .chunk = r->u->chunk->id, .column = column, .kind = kind };
+}
+
+/* Keeps the reference until the next block. */
+static const struct cached *hold(struct scan *sc, struct cached *x)
+{
+    if (x)
+        *arena_push(&sc->mem, sc->held, sc->nheld, sc->cap_held) = x;
+    return x;
+}
+
+static const struct cached *look_up(struct reading *r, uint32_t column, enum cached_kind kind)
+{
+    const struct cached *x = hold(r->sc, cache_get(r->sc->s->cache, key_of(r, column, kind)));
+    if (x)
+        r->sc->stats.bytes_read += x->stored;
+    return x;
+}
+
+/* ---- payloads -------------------------------------------------------------- */
+
+/* A column on its way: what is known of it so far. */
+struct wanted {
+    uint32_t column;
+    uint32_t at;                                   /* the caller's number for it */
+    struct chunk_payload payload;                  /* raw.p NULL: there is no blob */
+    size_t stored;
+    bool kept;                                     /* the payload is in the cache */
+};
+
+/* Payloads of the columns: kept ones, then the others in one go. */
+static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bool keep, struct fault *f)
+{
+    struct scan *sc = r->sc;
+    struct arena *mem = sc->block_mem;
+    uint32_t *numbers = arena_raw(mem, uint32_t, n + 1), *which = arena_raw(mem, uint32_t, n + 1), missing = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct cached *x = look_up(r, w[i].column, CACHED_RAW);
+        w[i].kept = x;
+        if (x) {
+            w[i].payload = (struct chunk_payload){ x->enc, x->raw };
+            w[i].stored = x->stored;
+            continue;
+        }
+        numbers[missing] = w[i].column;
+        which[missing++] = i;
+    }
+    if (!missing)
+        return OK;
+    struct str *blobs = arena_new(mem, struct str, missing);
+    enum err e = part_read(r->u->item, r->u->chunk, numbers, missing, mem, blobs, f);
+    for (uint32_t i = 0; i < missing && !e; i++) {
+        struct wanted *x = &w[which[i]];
+        x->stored = blobs[i].n;
+        sc->stats.bytes_read += blobs[i].n;
+        if (!blobs[i].n)
+            continue;
+        e = chunk_payload(blobs[i], x->column, r->rows, mem, &x->payload, f);
+        if (!e && keep) {
+            struct cached *c = cache_keep_raw(sc->s->cache, key_of(r, x->column, CACHED_RAW), x->payload.enc, x->payload.raw, x->stored);
+            cached_unref(c);                       /* this block has its own copy */
+        }
+    }
+    return e;
+}
+
+/* ---- fixed columns --------------------------------------------------------- */
+
+static const void **fixed_at(struct block *b, uint32_t column)
+{
+    switch (column) {
+    case CHUNK_TIME:
+        return (const void **)&b->time_ns;
+    case CHUNK_RECV:
+        return (const void **)&b->recv_ns;
+    case CHUNK_START:
+        return (const void **)&b->start_ns;
+    case CHUNK_CLAIMED:
+        return (const void **)&b->claimed_ns;
+    case CHUNK_VALUE:
+        return (const void **)&b->value;
+    case CHUNK_TEMPORALITY:
+        return (const void **)&b->temporality;
+    case CHUNK_ORIGIN:
+        return (const void **)&b->origin;
+    default:
+        CHECK(column == CHUNK_SEQ);
+        return (const void **)&b->seq;
+    }
+}
+
+static enum err decode_fixed(struct reading *r, const struct wanted *w, struct block *b, struct fault *f)
+{
+    size_t each = w->column == CHUNK_TEMPORALITY || w->column == CHUNK_ORIGIN ? 1 : 8;
+    if (!w->payload.raw.p)
+        return OK;
+    enum err e = chunk_fixed_decode(w->payload, (enum chunk_fixed)w->column, r->rows, r->sc->block_mem, b, f);
+    if (!e)
+        cached_unref(cache_keep_fixed(r->sc->s->cache, key_of(r, w->column, CACHED_FIXED), *fixed_at(b, w->column), each * r->rows, w->stored));
+    return e;
+}
+
+enum err read_fixed(struct reading *r, uint32_t columns, struct block *b, struct fault *f)
+{
+    struct wanted w[CHUNK_FIXED_COUNT];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < CHUNK_FIXED_COUNT; i++) {
+        if (!(columns >> i & 1))
+            continue;
+        const struct cached *x = look_up(r, i, CACHED_FIXED);
+        if (x)
+            *fixed_at(b, i) = x->fixed;
+        else
+            w[n++] = (struct wanted){ .column = i };
+    }
+    enum err e = n ? get_payloads(r, w, n, false, f) : OK;
+    for (uint32_t i = 0; i < n && !e; i++)
+        e = decode_fixed(r, &w[i], b, f);
+    return e;
+}
+
+/* Columns of times are stored as differences to the rows' own. */
+static enum err need_time(struct reading *r, struct fault *f)
+{
+    struct block b = { 0 };
+    if (r->time_ns)
+        return OK;
+    enum err e = read_fixed(r, 1u << CHUNK_TIME, &b, f);
+    r->time_ns = b.time_ns;
+    return e;
+}
+
+/* ---- attribute columns ----------------------------------------------------- */
+
+static const uint32_t no_code;
+
+static struct column absent(const struct chunk_col *col)
+{
+    static const struct value none;
+    return (struct column){ .key = col->key, .code = &no_code, .form = CODES_SAME, .dict = &none, .ndict = 1 };
+}
+
+enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, struct column *ret, struct fault *f)
+{
+    const struct chunk_col *cols = r->u->chunk->sum.cols;
+    struct wanted *w = arena_new(r->sc->block_mem, struct wanted, n + 1);
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct cached *x = look_up(r, cols[which[i]].column, CACHED_COLUMN);
+        if (x)
+            ret[i] = x->col;
+        else
+            w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
+    }
+    enum err e = missing ? need_time(r, f) : OK;
+    if (!e && missing)
+        e = get_payloads(r, w, missing, false, f);
+    for (uint32_t i = 0; i < missing && !e; i++) {
+        const struct chunk_col *col = &cols[which[w[i].at]];
+        struct column *to = &ret[w[i].at];
+        *to = absent(col);
+        if (!w[i].payload.raw.p)
+            continue;
+        e = chunk_column_decode(w[i].payload, col, r->rows, r->time_ns, r->sc->block_mem, to, f);
+        if (e)
+            return e;
+        struct cached *x = cache_keep_column(r->sc->s->cache, key_of(r, col->column, CACHED_COLUMN), to, r->rows, w[i].stored);
+        if (hold(r->sc, x))
+            *to = x->col;                          /* its texts stand together */
+    }
+    return e;
+}
+
+enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n, const uint32_t *sel, uint32_t nsel,
+                           struct column *ret, struct fault *f)
+{
+    const struct chunk_col *cols = r->u->chunk->sum.cols;
+    struct arena *mem = r->sc->block_mem;
+    struct wanted *w = arena_new(mem, struct wanted, n + 1);
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct cached *x = look_up(r, cols[which[i]].column, CACHED_COLUMN);
+        if (x)
+            column_gather(&x->col, sel, nsel, mem, &ret[i]);
+        else
+            w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
+    }
+    enum err e = missing ? need_time(r, f) : OK;
+    if (!e && missing)
+        e = get_payloads(r, w, missing, true, f);
+    for (uint32_t i = 0; i < missing && !e; i++) {
+        const struct chunk_col *col = &cols[which[w[i].at]];
+        if (w[i].payload.raw.p)
+            e = chunk_column_some(w[i].payload, col, r->rows, r->time_ns, sel, nsel, mem, &ret[w[i].at], f);
+        else
+            ret[w[i].at] = absent(col);
+    }
+    return e;
+}
+
+/* ---- filters --------------------------------------------------------------- */
+
+enum err read_filter(struct reading *r, struct str *ret, struct fault *f)
+{
+    const struct cached *x = look_up(r, 0, CACHED_FILTER);
+    if (x) {
+        *ret = x->raw;
+        return OK;
+    }
+    enum err e = part_filter(r->u->item, r->u->chunk, r->sc->block_mem, ret, f);
+    if (!e)
+        cached_unref(cache_keep_raw(r->sc->s->cache, key_of(r, 0, CACHED_FILTER), 0, *ret, 0));
+    return e;
+}
