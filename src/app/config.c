@@ -80,6 +80,8 @@ static const struct key keys[] = {
       "Most samples that one query may hold at once." },
     { S("query.max_rows"), KEY_COUNT, AT(query_rows_max), "200000000", 1, INT64_C(100000000000), NULL, false,
       "Most rows that one query may read." },
+    { S("query.cache"), KEY_COUNT, AT(query_cache_mb), "64", 1, 65536, NULL, false,
+      "MB of decoded columns kept between queries; given back after a minute without any." },
     { S("scrape.default"), KEY_BOOL, AT(scrape_default), "true", 0, 0, NULL, true,
       "Without `scrape_configs`, Claude Code's own exporter is scraped: `localhost:9464` every 5 s, and ports 9465 to 9480, looked at "
       "every 30 s. Also `CCMON_SCRAPE_DEFAULT`." },

@@ -38,7 +38,7 @@ struct config {
     int64_t lookback_ns;
     bool loki_detected_level;
     int64_t query_timeout_ns;
-    uint64_t query_series_max, query_samples_max, query_rows_max;
+    uint64_t query_series_max, query_samples_max, query_rows_max, query_cache_mb;
     uint64_t io_threads, query_threads;
     struct access_config access;
     const struct yaml *privacy;                    /* the section; NULL: none. In privacy_file */

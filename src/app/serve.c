@@ -45,6 +45,7 @@ static enum err start_store(struct app *a, struct fault *f)
         .dir = a->cfg.data,
         .retention_ns = a->cfg.retention_ns,
         .clock = &clock_system,
+        .cache_bytes = a->cfg.query_cache_mb << 20,
         .decoder = app_frame_decoder(),
         .report = on_report,
     };

@@ -165,6 +165,7 @@ static enum err scan_rows(struct job *j, struct fault *f)
         .matchers = j->spelling.matchers,
         .nmatchers = j->spelling.nmatchers,
         .all_labels = true,
+        .without = WITHOUT_RECV | WITHOUT_CLAIMED,
         .rows_max = q->limits ? q->limits->rows_max : 0,
         .deadline_mono_ns = q->deadline_mono_ns,
         .cancelled = q->cancelled,

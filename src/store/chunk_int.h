@@ -73,6 +73,7 @@ void rd_doubles(struct rd *r, double *v, size_t n, struct arena scratch);
 void put_valid(struct buf *b, const uint8_t *valid, uint32_t rows);   /* NULL: all */
 /* *ret is NULL if all have; returns how many have. */
 uint32_t rd_valid(struct rd *r, uint32_t rows, struct arena *mem, const uint8_t **ret);
+uint32_t bits_set(const uint8_t *map, size_t bytes);
 static inline bool bit_get(const uint8_t *map, uint32_t i) { return map[i >> 3] >> (i & 7) & 1; }
 
 /* --- chunk_text.c: lists of texts and of typed values --------------------------- */

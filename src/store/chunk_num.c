@@ -69,9 +69,29 @@ static void put_planes(struct buf *b, const uint64_t *v, size_t n, unsigned widt
 static void rd_planes(struct rd *r, uint64_t *v, size_t n, unsigned width)
 {
     const uint8_t *p = rd_take(r, (uint64_t)n * width);
-    memset(v, 0, n * sizeof *v);
     if (!p)
+        width = 0;
+    switch (width) {                               /* the usual widths in one pass */
+    case 1:
+        for (size_t i = 0; i < n; i++)
+            v[i] = p[i];
         return;
+    case 2:
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8;
+        return;
+    case 3:
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16;
+        return;
+    case 4:
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 | (uint32_t)p[3 * n + i] << 24;
+        return;
+    default:
+        break;
+    }
+    memset(v, 0, n * sizeof *v);
     for (unsigned k = 0; k < width; k++)
         for (size_t i = 0; i < n; i++)
             v[i] |= (uint64_t)p[k * n + i] << 8 * k;
@@ -169,8 +189,12 @@ static void rd_frame(struct rd *r, int64_t *v, size_t n)
     }
     uint64_t *u = (uint64_t *)v;
     rd_planes(r, u, n, width);
-    for (size_t i = 0; i < n; i++)
-        u[i] = smallest + u[i] * div;
+    if (div == 1)
+        for (size_t i = 0; i < n; i++)
+            u[i] += smallest;
+    else
+        for (size_t i = 0; i < n; i++)
+            u[i] = smallest + u[i] * div;
 }
 
 void rd_ints(struct rd *r, int64_t *v, size_t n)
@@ -314,6 +338,25 @@ void put_valid(struct buf *b, const uint8_t *valid, uint32_t rows)
         buf_put(b, valid, (rows + 7) / 8);
 }
 
+/* Eight bytes at a time, by adding neighbours: the machine's own instruction is not to be
+ * had on all that this is built for. */
+uint32_t bits_set(const uint8_t *map, size_t bytes)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t x = 0;
+        if (bytes - i >= 8)
+            memcpy(&x, map + i, 8);
+        else
+            memcpy(&x, map + i, bytes - i);
+        x -= x >> 1 & 0x5555555555555555u;
+        x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+        count += (uint32_t)(x * 0x0101010101010101u >> 56);
+    }
+    return count;
+}
+
 uint32_t rd_valid(struct rd *r, uint32_t rows, struct arena *mem, const uint8_t **ret)
 {
     uint8_t some = rd_byte(r);
@@ -331,8 +374,5 @@ uint32_t rd_valid(struct rd *r, uint32_t rows, struct arena *mem, const uint8_t 
     memcpy(map, p, n);
     if (rows & 7)                                  /* bits beyond the last row count for nothing */
         map[n - 1] &= (uint8_t)((1u << (rows & 7)) - 1);
-    uint32_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += (uint32_t)__builtin_popcount(map[i]);
-    return count;
+    return bits_set(map, n);
 }

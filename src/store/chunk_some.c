@@ -124,12 +124,12 @@ static uint32_t rank_rows(const uint8_t *valid, const uint32_t *sel, uint32_t n,
             code[i] = ++nat;
             continue;
         }
-        for (; byte < sel[i] >> 3; byte++)
-            before += (uint32_t)__builtin_popcount(valid[byte]);
+        before += bits_set(valid + byte, (sel[i] >> 3) - byte);
+        byte = sel[i] >> 3;
         code[i] = 0;
         if (!bit_get(valid, sel[i]))
             continue;
-        at[nat] = before + (uint32_t)__builtin_popcount(valid[byte] & ((1u << (sel[i] & 7)) - 1));
+        at[nat] = before + bits_set(&(uint8_t){ (uint8_t)(valid[byte] & ((1u << (sel[i] & 7)) - 1)) }, 1);
         code[i] = ++nat;
     }
     return nat;

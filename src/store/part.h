@@ -137,6 +137,7 @@ void chunk_list_unref(struct chunk_list *l);       /* NULL is fine */
  * written, or content that is gone). Finds content columns by itself. */
 MUST enum err part_read(const struct part_item *it, const struct chunk_ref *c, const uint32_t *columns, size_t n,
                         struct arena *mem, struct str *ret, struct fault *f);
+bool part_has_content(const struct part_item *it);  /* still: its retention is shorter */
 MUST enum err part_filter(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct str *ret,
                           struct fault *f);
 /* carries[i].series is the key; ret_found[i] says whether there is a row, which then fills carries[i]. */

@@ -180,6 +180,15 @@ enum err part_read(const struct part_item *it, const struct chunk_ref *c, const 
     return e == E_NOTFOUND ? OK : e;               /* its retention has passed: absent */
 }
 
+bool part_has_content(const struct part_item *it)
+{
+    struct part_set *s = it->part->set;
+    set_lock(s);
+    bool has = it->part->content;
+    set_unlock(s);
+    return has;
+}
+
 enum err part_filter(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct str *ret, struct fault *f)
 {
     struct conn *conn;

@@ -25,6 +25,9 @@ static const struct cached *hold(struct scan *sc, struct cached *x)
 
 static const struct cached *look_up(struct reading *r, uint32_t column, enum cached_kind kind)
 {
+    bool attribute = kind != CACHED_FILTER && column >= CHUNK_ATTRS;
+    if (attribute && r->u->chunk->sum.cols[column - CHUNK_ATTRS].content && !part_has_content(r->u->item))
+        return NULL;                               /* what is gone from the disk is not shown from memory */
     const struct cached *x = hold(r->sc, cache_get(r->sc->s->cache, key_of(r, column, kind)));
     if (x)
         r->sc->stats.bytes_read += x->stored;

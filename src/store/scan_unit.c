@@ -169,9 +169,10 @@ static uint32_t pick_columns(struct scan *sc, const struct unit *u, bool (*pick)
     return n;
 }
 
-/* Of the rows' fixed arrays, those that the query asks for. */
-static uint32_t fixed_wanted(const struct scan_req *r)
+/* Of the rows' fixed arrays, those that the query asks for and the chunk has. */
+static uint32_t fixed_wanted(const struct scan_req *r, const struct chunk_summary *sum)
 {
+    const uint32_t of_samples = 1u << CHUNK_START | 1u << CHUNK_VALUE | 1u << CHUNK_TEMPORALITY;
     static const struct { uint32_t without; enum chunk_fixed column; } all[] = {
         { 0, CHUNK_TIME }, { WITHOUT_RECV, CHUNK_RECV }, { WITHOUT_START, CHUNK_START }, { WITHOUT_CLAIMED, CHUNK_CLAIMED },
         { WITHOUT_VALUE, CHUNK_VALUE }, { WITHOUT_TEMPORALITY, CHUNK_TEMPORALITY }, { WITHOUT_ORIGIN, CHUNK_ORIGIN },
@@ -181,6 +182,10 @@ static uint32_t fixed_wanted(const struct scan_req *r)
     for (size_t i = 0; i < LEN(all); i++)
         if (!(r->without & all[i].without))
             bits |= 1u << all[i].column;
+    if (sum->table != TABLE_SAMPLE)
+        bits &= ~of_samples;
+    if (!sum->claimed_min && !sum->claimed_max)
+        bits &= ~(1u << CHUNK_CLAIMED);
     return bits;
 }
 
@@ -257,7 +262,7 @@ enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
         return OK;
 
     /* ... then what is asked of them. */
-    e = read_fixed(&r, fixed_wanted(&sc->req), b, f);
+    e = read_fixed(&r, fixed_wanted(&sc->req, &u->chunk->sum), b, f);
     r.time_ns = b->time_ns;
     if (!e)
         e = read_wanted(&r, matched, n, b, f);
