@@ -4,6 +4,11 @@
  * best so far by time, the worst on top. A row that is worse than the worst never runs
  * through the pipeline, and reading ends when no later block can hold a better one.
  * Texts and labels are copied out only for what is left of a block when its turn ends.
+ *
+ * Filters at the head of the pipeline are asked by columns (stage.h, choose), before the
+ * source reads any others (source.h, narrow). Where they are all there is that drops
+ * lines, the heap takes its rows at that moment already, and only for those that enter it
+ * does the source have to bring what a line shows.
  */
 #include "logql/eval_int.h"
 #include "logql/plan.h"
@@ -32,6 +37,9 @@ struct log_job {
     struct candidate *heap;
     uint32_t n, cap, limit;
     uint64_t bytes;
+    bool by_lines;
+    bool narrowed, entered;                        /* the block at hand: narrow() was asked; its rows are in the heap */
+    uint32_t chosen;                               /* and so many stages need not run again */
 };
 
 static void job_done(struct log_job *j)
@@ -103,31 +111,111 @@ static void take(struct log_job *j, struct candidate *c)
 {
     struct entry e;
     entry_begin(&e, &j->pipe, c->row);
-    CHECK(entry_run(&e, 0, j->plan.nstages));
+    CHECK(entry_run(&e, j->chosen, j->plan.nstages));
     c->taken = arena_new(j->ctx->mem, struct taken, 1);
     c->taken->line = arena_str(j->ctx->mem, e.line);
     struct collector col = { .j = j, .t = c->taken };
     entry_each(&e, collect, &col);
 }
 
-static void read_block(struct log_job *j, const struct block *b)
+/* Puts the row into the heap if it is good enough and passes the stages from the chosen on. */
+static void consider(struct log_job *j, uint32_t row, bool run)
 {
-    binding_block(&j->pipe.bind, &j->pipe.names, b);
-    for (uint32_t i = 0; i < b->nsel; i++) {
-        /* Rows tend to be in the order of time: the good ones first, and most of the others never run. */
-        uint32_t row = b->sel[j->req->forward ? i : b->nsel - 1 - i];
-        struct candidate c = { b->time_ns[row], b->seq ? b->seq[row] : row, row, NULL };
-        if (j->n == j->limit && !better(j, &c, &j->heap[0]))
-            continue;
+    const struct block *b = j->pipe.bind.block;
+    struct candidate c = { b->time_ns[row], b->seq ? b->seq[row] : row, row, NULL };
+    if (j->n == j->limit && !better(j, &c, &j->heap[0]))
+        return;
+    if (run) {
         struct entry e;
-        entry_begin(&e, &j->pipe, c.row);
+        entry_begin(&e, &j->pipe, row);
         j->bytes += e.line.n;
-        if (entry_run(&e, 0, j->plan.nstages))
-            heap_put(j, c);
+        if (!entry_run(&e, j->chosen, j->plan.nstages))
+            return;
     }
+    heap_put(j, c);
+}
+
+/* Rows tend to be in the order of time: the good ones first, and most of the others never run. */
+static void consider_all(struct log_job *j, const struct selection *s, bool run)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint32_t at = j->req->forward ? i : s->n - 1 - i;
+        consider(j, s->rows ? s->rows[at] : at, run);
+    }
+}
+
+/* The filters at the head of the pipeline, as far as columns tell. */
+static struct selection choose(struct log_job *j)
+{
+    struct selection s = selection_of(&j->pipe.bind);
+    for (j->chosen = 0; j->chosen < j->plan.nchoosing && !j->by_lines; j->chosen++) {
+        const struct bound_stage *step = &j->pipe.steps[j->chosen];
+        if (!step->def->choose(step->arg, &j->pipe, &s))
+            break;
+    }
+    return s;
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct candidate *x = *(struct candidate *const *)a, *y = *(struct candidate *const *)b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The candidates of the block at hand, in the order of their rows. */
+static struct candidate **untaken(struct log_job *j, uint32_t *ret_n)
+{
+    struct candidate **list = arena_new(&j->pipe.bind.mem, struct candidate *, j->n + 1);
+    uint32_t n = 0;
     for (uint32_t i = 0; i < j->n; i++)
         if (!j->heap[i].taken)
-            take(j, &j->heap[i]);
+            list[n++] = &j->heap[i];
+    if (n > 1)
+        qsort(list, n, sizeof *list, by_row);
+    *ret_n = n;
+    return list;
+}
+
+static void narrow(void *arg, struct block *b, uint32_t *sel)
+{
+    struct log_job *j = arg;
+    j->pipe.bind.level = false;
+    binding_block(&j->pipe.bind, &j->pipe.names, b);
+    j->pipe.bind.level = j->plan.level;
+    struct selection s = choose(j);
+    j->narrowed = true;
+    j->entered = j->chosen == j->plan.nchoosing && j->plan.choosing_all;
+    if (j->entered) {
+        consider_all(j, &s, false);
+        struct candidate **list = untaken(j, &b->nsel);
+        for (uint32_t i = 0; i < b->nsel; i++)
+            sel[i] = list[i]->row;
+        return;
+    }
+    for (uint32_t i = 0; i < s.n; i++)
+        sel[i] = s.rows ? s.rows[i] : i;
+    b->nsel = s.n;
+}
+
+static void read_block(struct log_job *j, const struct block *b)
+{
+    uint32_t n;
+    bool entered = j->narrowed && j->entered;
+    binding_block(&j->pipe.bind, &j->pipe.names, b);
+    if (!j->narrowed)
+        j->chosen = 0;
+    if (!entered) {
+        struct selection s = j->narrowed ? selection_of(&j->pipe.bind) : choose(j);
+        consider_all(j, &s, true);
+    }
+    struct candidate **list = untaken(j, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (entered)
+            list[i]->row = b->sel[i];              /* the rows that narrow() left, under their new numbers */
+        take(j, list[i]);
+    }
+    CHECK(!entered || n == b->nsel);
+    j->narrowed = false;
 }
 
 static bool is_complete(const struct log_job *j, const struct block *b)
@@ -237,6 +325,14 @@ enum err logql_logs(struct query_ctx *ctx, const struct logql *q, const struct l
     CLEANUP(job_done) struct log_job j = { .ctx = ctx, .req = req, .limit = req->interval_ns ? UINT32_MAX : req->limit };
     struct plan_want want = { .line = true, .labels = true };
     plan_make(ctx, opt, &q->root->log, NULL, &want, &j.plan);
+    j.plan.req.without &= ~(uint32_t)WITHOUT_SEQ;
+    j.by_lines = opt->by_lines;
+    if (!opt->by_lines) {
+        j.plan.req.narrow = narrow;
+        j.plan.req.narrow_arg = &j;
+        j.plan.req.narrow_by = j.plan.chooses_by;
+        j.plan.req.nnarrow_by = j.plan.nchooses_by;
+    }
     pipeline_init(&j.pipe, ctx, j.plan.spans, j.plan.level);
     pipeline_bind(&j.pipe, j.plan.stages, j.plan.nstages);
     enum err e = j.plan.nothing ? OK : read_rows(&j, f);

@@ -200,6 +200,35 @@ static void plan_columns(struct planner *p, const struct plan_want *want)
     plan->level |= plan->req.all_labels;
 }
 
+/* Which stages tell by a few columns what lines are left, before the others are read. */
+static void plan_choosing(struct planner *p)
+{
+    struct plan *plan = p->plan;
+    struct columns c = { .mem = p->ctx->mem };
+    struct need need = { .mem = p->ctx->mem };
+    uint32_t i = 0;
+    for (; i < plan->nstages && plan->stages[i].def->choose; i++) {
+        struct need of_stage = { .mem = p->ctx->mem };
+        add_needs(&plan->stages[i], &of_stage);
+        bool level = false;                        /* which may follow from any label */
+        for (uint32_t k = 0; k < of_stage.n; k++)
+            level |= str_eq(of_stage.names[k], S("detected_level"));
+        if (level)
+            break;
+        add_needs(&plan->stages[i], &need);
+    }
+    plan->nchoosing = i;
+    if (i)
+        add_column(&c, plan->spans ? S("name") : S("body"));
+    for (uint32_t k = 0; k < need.n; k++)
+        add_label(&c, need.names[k]);
+    plan->chooses_by = c.at;
+    plan->nchooses_by = c.n;
+    plan->choosing_all = true;
+    for (; i < plan->nstages; i++)
+        plan->choosing_all &= !plan->stages[i].def->choose;
+}
+
 void plan_make(struct query_ctx *ctx, const struct logql_options *opt, const struct log_expr *log, const struct unwrap *unwrap,
                const struct plan_want *want, struct plan *ret)
 {
@@ -208,8 +237,11 @@ void plan_make(struct query_ctx *ctx, const struct logql_options *opt, const str
     plan_selector(&p, log);
     plan_stages(&p, log, unwrap);
     plan_columns(&p, want);
+    plan_choosing(&p);
     ret->level &= !opt->no_detected_level;
     ret->req.table = ret->spans ? TABLE_SPAN : TABLE_LOG;
+    ret->req.without = WITHOUT_RECV | WITHOUT_START | WITHOUT_CLAIMED | WITHOUT_VALUE | WITHOUT_TEMPORALITY | WITHOUT_SEQ |
+                       (ret->level ? 0 : WITHOUT_ORIGIN);
     ret->req.matchers = p.matchers;
     ret->req.nmatchers = p.nmatchers;
 }

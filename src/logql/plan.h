@@ -18,6 +18,10 @@ struct plan {
     struct scan_req req;                           /* without times and order */
     struct stage *stages;                          /* before unwrap, then behind it */
     uint32_t nstages, nbefore;
+    uint32_t nchoosing;                            /* leading stages that choose lines by columns alone ... */
+    const struct str *chooses_by;                  /* ... of these names */
+    uint32_t nchooses_by;
+    bool choosing_all;                             /* and no other stage drops a line */
     struct need hints;                             /* `required`: what filters, formats and groups name */
     bool spans, level;
     bool nothing;                                  /* no row can match */

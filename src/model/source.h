@@ -29,6 +29,8 @@ enum scan_without {
     WITHOUT_TEMPORALITY = 16, WITHOUT_ORIGIN = 32, WITHOUT_SEQ = 64,
 };
 
+struct block;
+
 struct scan_req {
     enum table table;
     int64_t from_ns, to_ns;                        /* from <= time_ns < to */
@@ -38,6 +40,14 @@ struct scan_req {
     const struct str *labels;                      /* columns wanted, as label names ("session_id") */
     uint32_t nlabels;
     bool all_labels;                               /* every column there is */
+    /* NULL, or asked about each block before the columns wanted are read: writes those of
+     * b->sel[0 .. b->nsel) that still count to `sel`, in their order, and how many to b->nsel.
+     * The block has times, seq and at least the columns of the labels `narrow_by`. A source
+     * need not ask; one that does gives blocks without rows too. */
+    void (*narrow)(void *arg, struct block *b, uint32_t *sel);
+    void *narrow_arg;
+    const struct str *narrow_by;
+    uint32_t nnarrow_by;
     enum scan_order order;
     uint32_t without;                              /* these arrays may be NULL */
     uint64_t rows_max, bytes_max;                  /* 0: the store's own limits */

@@ -226,7 +226,7 @@ enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault
             e = u->head ? scan_head(sc, u) : scan_chunk(sc, u, f);
         if (e)
             return e;
-        if (!sc->out.nsel)
+        if (!sc->out.nsel && !sc->req.narrow)
             continue;
         sc->out.next_bound = bound_after(sc);
         *ret = &sc->out;

@@ -21,10 +21,14 @@ static bool is_wanted(const struct scan_req *r, const struct colkey *key)
     return false;
 }
 
+/* Does the column decide which rows count? */
 static bool is_matched(const struct scan_req *r, const struct colkey *key)
 {
     for (uint32_t i = 0; i < r->nmatchers; i++)
         if (colkey_is(key, r->matchers[i].label))
+            return true;
+    for (uint32_t i = 0; i < r->nnarrow_by; i++)
+        if (colkey_is(key, r->narrow_by[i]))
             return true;
     return false;
 }
@@ -32,6 +36,14 @@ static bool is_matched(const struct scan_req *r, const struct colkey *key)
 static bool is_few(const struct block *b)
 {
     return b->nsel <= b->n / FEW_PART;
+}
+
+/* The query itself leaves fewer rows. */
+static void narrow(struct scan *sc, struct block *b)
+{
+    uint32_t *sel = arena_raw(sc->block_mem, uint32_t, b->nsel + 1);
+    sc->req.narrow(sc->req.narrow_arg, b, sel);
+    b->sel = sel;
 }
 
 /* ---- short blocks ---------------------------------------------------------- */
@@ -80,6 +92,8 @@ enum err scan_head(struct scan *sc, const struct unit *u)
     sc->stats.rows_read += b->n;
     scan_select_time(sc, b);
     scan_select_matchers(sc, b);
+    if (b->nsel && sc->req.narrow)
+        narrow(sc, b);
     if (!b->nsel)
         return OK;
     bool few = is_few(b);
@@ -258,6 +272,12 @@ enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
     b->cols = cols;
     b->ncols = n;
     scan_select_matchers(sc, b);
+    if (b->nsel && sc->req.narrow) {
+        e = read_fixed(&r, 1u << CHUNK_TIME | 1u << CHUNK_SEQ, b, f);
+        if (e)
+            return e;
+        narrow(sc, b);
+    }
     if (!b->nsel)
         return OK;
 

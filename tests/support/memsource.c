@@ -45,6 +45,9 @@ struct scan {
     struct block block;
     struct scan_stats stats;
     bool *wanted;
+    bool *narrow_by;
+    void (*narrow)(void *arg, struct block *b, uint32_t *sel);
+    void *narrow_arg;
 };
 
 static struct memsource *of(struct source *s)
@@ -162,13 +165,13 @@ static int newest_first(const void *a, const void *b)
     return oldest_first(b, a);
 }
 
-static bool *wanted_columns(const struct table_rows *t, const struct scan_req *req)
+static bool *wanted_columns(const struct table_rows *t, bool all, const struct str *labels, uint32_t nlabels)
 {
     bool *w = mem_alloc(t->ncols + 1);
     for (uint32_t i = 0; i < t->ncols; i++) {
-        w[i] = req->all_labels;
-        for (uint32_t k = 0; k < req->nlabels; k++)
-            w[i] |= name_is(&t->cols[i], req->labels[k]);
+        w[i] = all;
+        for (uint32_t k = 0; k < nlabels; k++)
+            w[i] |= name_is(&t->cols[i], labels[k]);
     }
     return w;
 }
@@ -182,7 +185,10 @@ static enum err ms_scan_begin(struct source *src, const struct scan_req *req, st
     sc->t = &m->tables[req->table];
     sc->order = req->order;
     sc->rows = mem_alloc(sizeof *sc->rows * ((size_t)sc->t->n + 1));
-    sc->wanted = wanted_columns(sc->t, req);
+    sc->wanted = wanted_columns(sc->t, req->all_labels, req->labels, req->nlabels);
+    sc->narrow_by = wanted_columns(sc->t, false, req->narrow_by, req->nnarrow_by);
+    sc->narrow = req->narrow;
+    sc->narrow_arg = req->narrow_arg;
     arena_init(&sc->mem, 64u << 20);
     m->scans++;
     for (uint32_t i = 0; i < sc->t->n; i++) {
@@ -247,6 +253,32 @@ static void make_fixed(struct scan *sc, uint32_t from, uint32_t n)
     };
 }
 
+static void make_columns(struct scan *sc, const bool *wanted, uint32_t n)
+{
+    struct column *cols = arena_new(&sc->mem, struct column, sc->t->ncols);
+    uint32_t ncols = 0;
+    for (uint32_t c = 0; c < sc->t->ncols; c++)
+        if (wanted[c])
+            cols[ncols++] = make_column(sc, c, sc->at, n);
+    sc->block.cols = cols;
+    sc->block.ncols = ncols;
+}
+
+/* As the store does: a block of which little is left becomes a short one. */
+static void narrow_block(struct scan *sc, uint32_t n)
+{
+    struct block *b = &sc->block;
+    uint32_t *sel = arena_new(&sc->mem, uint32_t, n);
+    make_columns(sc, sc->narrow_by, n);
+    sc->narrow(sc->narrow_arg, b, sel);
+    b->sel = sel;
+    if (b->nsel > n / 2)
+        return;
+    for (uint32_t i = 0; i < b->nsel; i++)
+        sc->rows[sc->at + i] = sc->rows[sc->at + sel[i]];
+    make_fixed(sc, sc->at, b->nsel);
+}
+
 static enum err ms_scan_next(struct scan *sc, const struct block **ret, struct fault *f)
 {
     (void)f;
@@ -257,13 +289,9 @@ static enum err ms_scan_next(struct scan *sc, const struct block **ret, struct f
     arena_reset(&sc->mem);
     uint32_t n = MIN(sc->m->block_rows, sc->n - sc->at);
     make_fixed(sc, sc->at, n);
-    struct column *cols = arena_new(&sc->mem, struct column, sc->t->ncols);
-    uint32_t ncols = 0;
-    for (uint32_t c = 0; c < sc->t->ncols; c++)
-        if (sc->wanted[c])
-            cols[ncols++] = make_column(sc, c, sc->at, n);
-    sc->block.cols = cols;
-    sc->block.ncols = ncols;
+    if (sc->narrow)
+        narrow_block(sc, n);
+    make_columns(sc, sc->wanted, sc->block.n);
     sc->at += n;
     sc->block.next_bound = sc->at < sc->n ? sc->rows[sc->at]->row.time_ns
                            : sc->order == SCAN_NEWEST_FIRST ? INT64_MIN : INT64_MAX;
@@ -279,6 +307,7 @@ static struct scan_stats ms_scan_end(struct scan *sc)
     arena_done(&sc->mem);
     mem_free(sc->rows);
     mem_free(sc->wanted);
+    mem_free(sc->narrow_by);
     mem_free(sc);
     return stats;
 }
