@@ -9,11 +9,6 @@ struct str str_c(const char *z)
     return (struct str){ z, strlen(z) };
 }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static unsigned char lower(char c)
 {
     unsigned char u = (unsigned char)c;

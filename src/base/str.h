@@ -5,6 +5,8 @@
  * Not NUL-terminated, may hold any byte. The all-zero value is the empty str.
  */
 #pragma once
+#include <string.h>
+
 #include "base/base.h"
 
 struct str {
@@ -17,7 +19,10 @@ struct str {
 #define STR_ARG(s)  ((int)(s).n), ((s).p ? (s).p : "")
 
 struct str str_c(const char *z);                   /* of a NUL-terminated string */
-bool str_eq(struct str a, struct str b);
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool str_eq_nocase(struct str a, struct str b);    /* ASCII only */
 int str_cmp(struct str a, struct str b);           /* bytewise, shorter first */
 bool str_starts(struct str s, struct str prefix);

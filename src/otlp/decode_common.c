@@ -142,24 +142,57 @@ struct value pb_any_field(struct build *b, struct wire *w)
     return v;
 }
 
+/* What nearly all attributes are: a key, then a short text, number or bool, in this order
+ * and nothing besides. False: look properly. */
+static bool plain_attr(const uint8_t *p, size_t n, struct str *key, struct value *v)
+{
+    enum { KEY = F_KV_KEY << WIRE_TYPE_BITS | WIRE_LEN, VALUE = F_KV_VALUE << WIRE_TYPE_BITS | WIRE_LEN,
+           STRING = F_ANY_STRING << WIRE_TYPE_BITS | WIRE_LEN, INT = F_ANY_INT << WIRE_TYPE_BITS | WIRE_VARINT,
+           SHORT = 0x80, HEADS = 6 };
+    if (n < HEADS || p[0] != KEY || p[1] >= SHORT || p[1] + (size_t)HEADS > n)
+        return false;
+    size_t nkey = p[1];
+    const uint8_t *q = p + 2 + nkey;
+    size_t left = n - 4 - nkey;                    /* of the value, behind its head */
+    if (q[0] != VALUE || q[1] != left || left >= SHORT)
+        return false;
+    *key = (struct str){ (const char *)p + 2, nkey };
+    if (q[2] == STRING && q[3] == left - 2) {
+        *v = value_str((struct str){ (const char *)q + 4, left - 2 });
+        return true;
+    }
+    if (q[2] == INT && left == 2 && q[3] < SHORT) {
+        *v = value_int(q[3]);
+        return true;
+    }
+    return false;
+}
+
+static void full_attr(struct build *b, struct wire *m, struct str *key, struct value *v)
+{
+    while (wire_next(m)) {
+        switch (m->field) {
+        case F_KV_KEY:
+            *key = wire_bytes(m);
+            break;
+        case F_KV_VALUE:
+            *v = pb_any_field(b, m);
+            break;
+        default:
+            wire_skip(m);
+        }
+    }
+}
+
 void pb_attr(struct build *b, struct wire *w, struct otlp_attrs *a)
 {
     struct wire m = wire_message(w);
     struct str key = { 0 };
     struct value v = { 0 };
-    while (wire_next(&m)) {
-        switch (m.field) {
-        case F_KV_KEY:
-            key = wire_bytes(&m);
-            break;
-        case F_KV_VALUE:
-            v = pb_any_field(b, &m);
-            break;
-        default:
-            wire_skip(&m);
-        }
+    if (!plain_attr(m.p, (size_t)(m.end - m.p), &key, &v)) {
+        full_attr(b, &m, &key, &v);
+        wire_close(w, &m);
     }
-    wire_close(w, &m);
     attrs_add(b, a, key, v);
 }
 
