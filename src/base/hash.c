@@ -16,6 +16,12 @@ struct id128 hash128(struct str s)
     return (struct id128){ h.high64, h.low64 };
 }
 
+struct id128 hash128_seeded(struct str s, uint64_t seed)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(s.p, s.n, seed);
+    return (struct id128){ h.high64, h.low64 };
+}
+
 bool id128_eq(struct id128 a, struct id128 b)
 {
     return a.hi == b.hi && a.lo == b.lo;

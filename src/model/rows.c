@@ -2,7 +2,9 @@
  *
  * An id is a sum of 128-bit hashes, one a cell, so that the order of attributes
  * does not matter and the cells of a group need hashing only once; it is closed
- * by a hash over the sum, the times and the value. Two rows of one id are the
+ * by a hash over the sum, the times and the value. A cell's hash is that of its value,
+ * seeded by its column and type: one pass over the bytes, which the head's dictionaries
+ * are looked up by as well. Two rows of one id are the
  * same row sent twice (accounting rule 5). The store makes ids anew from its
  * columns and must get the same ones: nothing that a batch does not keep (the
  * order of cells, which cells stood in a group) may enter.
@@ -61,7 +63,7 @@ struct row *batch_row(struct batch *b)
 
 void cells_put(struct cells *c, struct arena *mem, uint32_t col, struct value v)
 {
-    *arena_push(mem, c->at, c->n, c->cap) = (struct cell){ col, v };
+    *arena_push(mem, c->at, c->n, c->cap) = (struct cell){ .col = col, .v = v };
 }
 
 void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t observed_ns, int64_t oldest_ns)
@@ -88,77 +90,94 @@ static void id_add(struct id128 *sum, struct id128 x)
     sum->lo += x.lo;
 }
 
-static struct id128 value_hash(const struct value *v)
+/* What is hashed of a value; numbers are their eight bytes. */
+static struct str value_bytes(const struct value *v)
 {
     switch (v->type) {
     case V_INT:
-        return hash128((struct str){ (const char *)&v->i, sizeof v->i });
+        return (struct str){ (const char *)&v->i, sizeof v->i };
     case V_DOUBLE:
-        return hash128((struct str){ (const char *)&v->d, sizeof v->d });
+        return (struct str){ (const char *)&v->d, sizeof v->d };
     case V_BOOL:
-        return hash128(v->b ? S("t") : S("f"));
+        return v->b ? S("t") : S("f");
     case V_STR:
     case V_BYTES:
     case V_JSON:
-        return hash128(v->s);
+        return v->s;
     case V_NONE:
         break;
     }
-    return (struct id128){ 0 };
+    return (struct str){ 0 };
 }
 
-/* One cell: place, name, wire type and content. */
-static struct id128 cell_hash(const struct batch *b, const struct cell *c)
-{
-    const struct colkey *k = &b->cols[c->col];
-    struct id128 name = hash128(k->name), v = value_hash(&c->v);
-    uint64_t all[6] = { k->place, c->v.type, name.hi, name.lo, v.hi, v.lo };
-    return hash128((struct str){ (const char *)all, sizeof all });
-}
-
-/* A sample's labels name it; a field (a histogram) is what it says, as its value is. */
-static bool is_value(const struct batch *b, const struct cell *c)
-{
-    return b->table == TABLE_SAMPLE && b->cols[c->col].place == PLACE_FIELD;
-}
-
-/* The newest text of a column and the hash of its cell: neighbours mostly have the same one. */
-struct newest {
-    struct str s;
+/* A column of the batch while its cells are hashed. Its newest text is kept: neighbours
+ * mostly have the same one. */
+struct col_state {
+    uint64_t seed;                                 /* 0: not made yet */
+    bool is_value;
+    struct str newest;
     struct id128 hash;
 };
 
-static struct id128 cell_hash_again(const struct batch *b, const struct cell *c, struct newest *newest)
+/* A sample's labels name it; a field (a histogram) is what it says, as its value is. */
+static bool is_value(const struct batch *b, const struct colkey *k)
 {
-    struct newest *n = &newest[c->col];
-    if (c->v.type != V_STR || !c->v.s.n)
-        return cell_hash(b, c);
-    if (!str_eq(n->s, c->v.s))
-        *n = (struct newest){ c->v.s, cell_hash(b, c) };
-    return n->hash;
+    return b->table == TABLE_SAMPLE && k->place == PLACE_FIELD;
 }
 
-static struct id128 cells_hash(const struct batch *b, const struct cells *cells, struct newest *newest)
+/* Place, name, wire type and content. The hash stays with the cell; a text that its
+ * neighbour has too is that one's from now on, so that the next look need not compare. */
+static struct id128 cell_hash(const struct batch *b, struct cell *c, struct col_state *s)
+{
+    if (!s->seed) {
+        const struct colkey *k = &b->cols[c->col];
+        s->seed = hash64(k->name, k->place) | 1;
+        s->is_value = is_value(b, k);
+    }
+    if (c->v.type != V_STR) {
+        struct id128 h = hash128_seeded(value_bytes(&c->v), s->seed + 2 * c->v.type);
+        c->hash = (uint32_t)h.lo;
+        return h;
+    }
+    if (s->newest.p && str_eq(s->newest, c->v.s)) {
+        c->v.s.p = s->newest.p;
+    } else {
+        s->newest = c->v.s;
+        s->hash = hash128_seeded(c->v.s, s->seed + 2 * V_STR);
+    }
+    c->hash = (uint32_t)s->hash.lo;
+    return s->hash;
+}
+
+static struct id128 cells_hash(const struct batch *b, struct cells *cells, struct col_state *cols)
 {
     struct id128 sum = { 0 };
-    for (uint32_t i = 0; i < cells->n; i++)
-        if (cells->at[i].v.type != V_NONE && !is_value(b, &cells->at[i]))
-            id_add(&sum, cell_hash_again(b, &cells->at[i], newest));
+    for (uint32_t i = 0; i < cells->n; i++) {
+        struct cell *c = &cells->at[i];
+        if (c->v.type == V_NONE)
+            continue;
+        struct id128 h = cell_hash(b, c, &cols[c->col]);
+        if (!cols[c->col].is_value)
+            id_add(&sum, h);
+    }
     return sum;
 }
 
 /* Only the two ids name a span; without both it is all that it holds. */
-static bool span_hash(const struct batch *b, const struct row *r, struct id128 *sum)
+static bool span_hash(const struct batch *b, const struct row *r, struct col_state *cols, struct id128 *sum)
 {
+    struct id128 ids = { 0 };
     unsigned found = 0;
     for (uint32_t i = 0; i < r->cells.n; i++) {
-        const struct cell *c = &r->cells.at[i];
+        struct cell *c = &r->cells.at[i];
         const struct colkey *k = &b->cols[c->col];
         if (k->place != PLACE_FIELD || (!str_eq(k->name, S("trace_id")) && !str_eq(k->name, S("span_id"))))
             continue;
-        id_add(sum, cell_hash(b, c));
+        id_add(&ids, cell_hash(b, c, &cols[c->col]));
         found++;
     }
+    if (found == 2)
+        *sum = ids;
     return found == 2;
 }
 
@@ -178,20 +197,17 @@ bool row_is_moved(enum table t, const struct row *r)
     return r->claimed_ns && naming_time(t, r) != r->time_ns;
 }
 
-static struct id128 row_hash(const struct batch *b, const struct row *r, const struct id128 *groups, struct newest *newest)
+static struct id128 row_hash(const struct batch *b, struct row *r, const struct id128 *groups, struct col_state *cols)
 {
-    struct id128 sum = { 0 };
     int64_t said = naming_time(b->table, r);
     uint64_t value = 0;
     int64_t start = 0;
 
-    if (b->table == TABLE_SPAN && span_hash(b, r, &sum)) {
+    struct id128 sum = cells_hash(b, &r->cells, cols);
+    if (r->group != ROW_NO_GROUP)
+        id_add(&sum, groups[r->group]);
+    if (b->table == TABLE_SPAN && span_hash(b, r, cols, &sum))
         said = 0;
-    } else {
-        sum = cells_hash(b, &r->cells, newest);
-        if (r->group != ROW_NO_GROUP)
-            id_add(&sum, groups[r->group]);
-    }
     if (b->table == TABLE_SAMPLE && r->temporality != TEMPORALITY_NONE)
         start = r->start_ns;
     if (b->table == TABLE_SAMPLE && r->temporality == TEMPORALITY_DELTA)
@@ -206,9 +222,9 @@ void rows_identify(struct batch *b)
 {
     struct arena scratch = *b->mem;
     struct id128 *groups = arena_new(&scratch, struct id128, b->ngroups + 1);
-    struct newest *newest = arena_new(&scratch, struct newest, b->ncols + 1);
+    struct col_state *cols = arena_new(&scratch, struct col_state, b->ncols + 1);
     for (uint32_t i = 0; i < b->ngroups; i++)
-        groups[i] = cells_hash(b, &b->groups[i], newest);
+        groups[i] = cells_hash(b, &b->groups[i], cols);
     for (uint32_t i = 0; i < b->nrows; i++)
-        b->rows[i].id = row_hash(b, &b->rows[i], groups, newest);
+        b->rows[i].id = row_hash(b, &b->rows[i], groups, cols);
 }

@@ -44,6 +44,7 @@ struct colkey {
 
 struct cell {
     uint32_t col;                /* index into batch.cols */
+    uint32_t hash;               /* rows_identify(): of the value; equal ones of one column have the same */
     struct value v;
 };
 
@@ -114,7 +115,7 @@ void cells_put(struct cells *c, struct arena *mem, uint32_t col, struct value v)
  * claimed time beside it and counted in batch.moved. */
 void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t observed_ns, int64_t oldest_ns);
 
-/* Fills row.id of all rows, by rule 5: delta point (labels, start, time, value);
+/* Fills row.id of all rows and cell.hash of all cells. Ids are by rule 5: delta point (labels, start, time, value);
  * cumulative (labels, start, time); gauge and plain sample (labels, time); span
  * (trace id, span id); OTLP log record: every field and attribute, in any order,
  * resource and scope included; pushed entry: stream labels, time, line, metadata. Uses the

@@ -156,6 +156,18 @@ uint32_t column(struct build *b, enum place place, struct str name)
     return col;
 }
 
+/* The same, of an attribute: its length and last bytes tell nearly all names apart. */
+static uint32_t column_named(struct build *b, struct str name)
+{
+    uint64_t tail = 0;
+    size_t n = MIN(name.n, sizeof tail);
+    memcpy(&tail, name.p + name.n - n, n);
+    struct memo *m = &b->named[(tail + name.n) * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+    if (!str_eq(m->name, name))
+        *m = (struct memo){ name, column(b, PLACE_ATTR, name) };
+    return m->col;
+}
+
 /* The same, for the i-th attribute of a row. */
 static uint32_t column_at(struct build *b, enum place place, uint32_t i, struct str name)
 {
@@ -163,7 +175,7 @@ static uint32_t column_at(struct build *b, enum place place, uint32_t i, struct 
         return column(b, place, name);
     struct memo *m = &b->memo[i];
     if (!str_eq(m->name, name))
-        *m = (struct memo){ name, column(b, place, name) };
+        *m = (struct memo){ name, column_named(b, name) };
     return m->col;
 }
 
@@ -184,7 +196,7 @@ struct row *row_new(struct build *b, uint32_t cells)
 static void cell_put(struct cells *c, uint32_t col, struct value v)
 {
     CHECK(c->n < c->cap);
-    c->at[c->n++] = (struct cell){ col, v };
+    c->at[c->n++] = (struct cell){ .col = col, .v = v };
 }
 
 void row_cell(struct row *r, uint32_t col, struct value v)
@@ -234,7 +246,7 @@ static int64_t ns_signed(uint64_t ns)
 
 void attrs_add(struct build *b, struct otlp_attrs *a, struct str key, struct value v)
 {
-    if (v.type == V_NONE || !key.n || !build_ok(b) || !name_fits(b, key))
+    if (v.type == V_NONE || !key.n || b->err || !name_fits(b, key))
         return;
     if (a->n >= OTLP_ATTRS_MAX) {
         build_fail(b, E_LIMIT, 0, "more than %d attributes in one place", OTLP_ATTRS_MAX);

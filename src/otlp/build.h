@@ -138,7 +138,7 @@ enum reject {
     REJECT_COUNT,
 };
 
-enum { MEMO_MAX = 64 };
+enum { MEMO_MAX = 64, NAMED_MAX = 256 };
 
 struct build {
     struct batch *batch;
@@ -167,6 +167,7 @@ struct build {
         struct str name;
         uint32_t col;
     } memo[MEMO_MAX];            /* position in the row -> the last name there: rows repeat their shape */
+    struct memo named[NAMED_MAX];   /* attribute's name, by a hash of little work -> column: shapes take turns */
     uint32_t field_col[32];      /* enum field of build.c -> column + 1 */
     struct map labels;           /* attribute name -> label column */
     uint32_t name_col, job_col, instance_col;

@@ -356,7 +356,7 @@ static struct cell *key_labels(struct job *j, struct keys *k, struct labels l)
 {
     struct cell *cells = arena_new(j->ev->q->mem, struct cell, l.n);
     for (uint32_t i = 0; i < l.n; i++)
-        cells[i] = (struct cell){ name_number(j, k, l.at[i].name), value_str(l.at[i].value) };
+        cells[i] = (struct cell){ .col = name_number(j, k, l.at[i].name), .v = value_str(l.at[i].value) };
     return cells;
 }
 

@@ -276,7 +276,7 @@ static void put_meta(struct entries *s, struct row *r)
         uint32_t col = meta_column(s, i, m->name), at = 0;
         while (at < r->cells.n && r->cells.at[at].col != col)
             at++;
-        r->cells.at[at] = (struct cell){ col, value_str(m->value) };
+        r->cells.at[at] = (struct cell){ .col = col, .v = value_str(m->value) };
         r->cells.n = MAX(r->cells.n, at + 1);
     }
 }
@@ -309,6 +309,6 @@ void line_end(struct entries *s, int64_t time_ns, struct str line)
     r->origin = ORIGIN_LOKI;
     r->cells.cap = s->entry.nmeta + 1;
     r->cells.at = arena_new(s->mem, struct cell, r->cells.cap);
-    r->cells.at[r->cells.n++] = (struct cell){ s->body_col - 1, value_str(line) };
+    r->cells.at[r->cells.n++] = (struct cell){ .col = s->body_col - 1, .v = value_str(line) };
     put_meta(s, r);
 }

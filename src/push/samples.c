@@ -281,7 +281,7 @@ static uint32_t group_of_labels(struct samples *s)
     g->cap = s->nlabels;
     for (uint32_t i = 0; i < s->nlabels; i++)
         if (s->labels[i].value.n)
-            g->at[g->n++] = (struct cell){ column_of(s, i, s->labels[i].name), value_str(s->labels[i].value) };
+            g->at[g->n++] = (struct cell){ .col = column_of(s, i, s->labels[i].name), .v = value_str(s->labels[i].value) };
     return group;
 }
 

@@ -251,7 +251,7 @@ static void read_labels(struct decoder *d, struct row *row)
         }
         if (d->cols[i] == MAP_NONE)
             d->cols[i] = batch_col(d->b, PLACE_LABEL, name);
-        row->cells.at[row->cells.n++] = (struct cell){ d->cols[i], value_str(v) };
+        row->cells.at[row->cells.n++] = (struct cell){ .col = d->cols[i], .v = value_str(v) };
         last = name;
     }
 }

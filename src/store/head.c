@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/map.h"
 
 enum { POOL_PART = 256 << 10, DICT_FIRST = 16, INDEX_FIRST = 32, COLUMN_BYTES = 5 << 10 /* one page of codes, and the rest */ };
@@ -21,10 +20,13 @@ struct pool_part {
     char bytes[];
 };
 
-/* Open addressing; a slot is the code of a dictionary entry, 0 is free. */
+/* Open addressing; a slot is a value's hash and its code in the dictionary, code 0 is free. */
+struct head_slot {
+    uint32_t hash, code;
+};
 struct head_index {
     uint32_t cap;
-    uint32_t slots[];
+    struct head_slot slots[];
 };
 
 /* ---- text ------------------------------------------------------------------ */
@@ -59,34 +61,24 @@ static bool has_text(enum vtype t)
     return t == V_STR || t == V_BYTES || t == V_JSON;
 }
 
-static uint64_t value_hash(const struct value *v)
+static void index_put(struct head_index *x, struct head_slot slot)
 {
-    if (has_text(v->type))
-        return hash64(v->s, v->type);
-    uint64_t bits = 0;
-    if (v->type == V_BOOL)
-        bits = v->b;
-    else
-        memcpy(&bits, &v->i, sizeof bits);
-    return hash64((struct str){ (const char *)&bits, sizeof bits }, v->type);
-}
-
-static void index_put(struct head_index *x, const struct value *dict, uint32_t code)
-{
-    uint32_t i = (uint32_t)value_hash(&dict[code]) & (x->cap - 1);
-    while (x->slots[i])
+    uint32_t i = slot.hash & (x->cap - 1);
+    while (x->slots[i].code)
         i = (i + 1) & (x->cap - 1);
-    x->slots[i] = code;
+    x->slots[i] = slot;
 }
 
-static void index_grow(struct head_col *c, uint32_t n)
+static void index_grow(struct head_col *c)
 {
-    uint32_t cap = c->index ? c->index->cap * 2 : INDEX_FIRST;
+    struct head_index *old = c->index;
+    uint32_t cap = old ? old->cap * 2 : INDEX_FIRST;
     struct head_index *x = mem_alloc(sizeof *x + cap * sizeof x->slots[0]);
     x->cap = cap;
-    for (uint32_t code = 1; code < n; code++)
-        index_put(x, c->dict, code);
-    mem_free(c->index);
+    for (uint32_t i = 0; old && i < old->cap; i++)
+        if (old->slots[i].code)
+            index_put(x, old->slots[i]);
+    mem_free(old);
     c->index = x;
 }
 
@@ -113,24 +105,33 @@ static void dict_grow(struct head *h, struct head_col *c, uint32_t n)
     pthread_mutex_unlock(&h->lock);
 }
 
-/* The code of a value in a column; a new one is copied into the head. */
-static uint32_t intern(struct head *h, struct head_col *c, const struct value *v, uint64_t *bytes)
+static bool same_value(const struct value *a, const struct value *b)
 {
+    return a->type == V_STR && b->type == V_STR ? str_eq(a->s, b->s) : value_eq(a, b);
+}
+
+/* The code of a value in a column; a new one is copied into the head. The cell's hash
+ * comes from rows_identify(): all zero (who left that out) would be slow, not wrong. */
+static uint32_t intern(struct head *h, struct head_col *c, const struct cell *cell, uint64_t *bytes)
+{
+    const struct value *v = &cell->v;
     uint32_t n = atomic_load_explicit(&c->ndict, memory_order_relaxed);
     if (!c->index || n * 2 > c->index->cap)
-        index_grow(c, n);
-    uint32_t i = (uint32_t)value_hash(v) & (c->index->cap - 1);
-    for (; c->index->slots[i]; i = (i + 1) & (c->index->cap - 1))
-        if (value_eq(&c->dict[c->index->slots[i]], v))
-            return c->index->slots[i];
+        index_grow(c);
+    uint32_t i = cell->hash & (c->index->cap - 1);
+    for (; c->index->slots[i].code; i = (i + 1) & (c->index->cap - 1)) {
+        const struct head_slot *s = &c->index->slots[i];
+        if (s->hash == cell->hash && same_value(&c->dict[s->code], v))
+            return s->code;
+    }
 
     if (n == c->cap)
         dict_grow(h, c, n);
     c->dict[n] = *v;
     if (has_text(v->type))
         c->dict[n].s = pool_str(h, v->s);
-    c->index->slots[i] = n;
-    *bytes += sizeof *v + 2 * sizeof(uint32_t) + (has_text(v->type) ? v->s.n : 0);
+    c->index->slots[i] = (struct head_slot){ cell->hash, n };
+    *bytes += sizeof *v + 2 * sizeof(struct head_slot) + (has_text(v->type) ? v->s.n : 0);
     atomic_store_explicit(&c->ndict, n + 1, memory_order_release);
     return n;
 }
@@ -259,43 +260,67 @@ bool gen_fits(const struct gen *g, const struct batch *b)
 
 /* ---- appending ------------------------------------------------------------- */
 
-struct coded {
-    uint32_t col, code;
+/* A column of the batch: where it goes, and its newest text with the code that it has:
+ * neighbours that have the same text have it at the same place (rows_identify). */
+struct col_state {
+    struct head_col *col;                          /* NULL: not looked up yet */
+    struct str newest;
+    uint32_t code;                                 /* of newest; 0: there is none */
 };
 
-/* The newest text of a column of the batch and its code: neighbours mostly have the same one. */
-struct newest {
-    struct str s;
+struct append {
+    struct head *h;
+    const struct batch *b;
+    struct col_state *cols;
+    uint64_t bytes;
+};
+
+static struct col_state *code_cell(struct append *a, const struct cell *c)
+{
+    struct col_state *s = &a->cols[c->col];
+    if (!s->col) {
+        uint32_t at = head_col_of(a->h, a->b->cols[c->col], &a->bytes);
+        s->col = a->h->cols[at];                   /* the list may have moved */
+    }
+    if (s->code && c->v.type == V_STR && s->newest.p == c->v.s.p && s->newest.n == c->v.s.n)
+        return s;
+    s->code = intern(a->h, s->col, c, &a->bytes);
+    s->newest = c->v.type == V_STR ? c->v.s : (struct str){ 0 };
+    return s;
+}
+
+struct coded {
+    struct head_col *col;
     uint32_t code;
 };
 
-/* Cells of a batch as codes of the head: done once for a group that many rows share. */
-static uint32_t code_cells(struct head *h, const uint32_t *cols, const struct cells *cells, struct newest *newest, struct coded *out,
-                           uint64_t *bytes)
+/* A group that many rows share: its cells as codes, made once. */
+struct group_codes {
+    struct coded *at;
+    uint32_t n;
+    bool done;
+};
+
+static void code_group(struct append *a, const struct cells *cells, struct group_codes *g, struct arena *mem)
 {
-    uint32_t n = 0;
+    g->at = arena_new(mem, struct coded, cells->n + 1);
     for (uint32_t i = 0; i < cells->n; i++) {
-        const struct cell *c = &cells->at[i];
-        struct newest *m = &newest[c->col];
-        if (c->v.type == V_NONE)
+        if (cells->at[i].v.type == V_NONE)
             continue;
-        out[n].col = cols[c->col];
-        if (c->v.type == V_STR && c->v.s.n && str_eq(m->s, c->v.s)) {
-            out[n++].code = m->code;
-            continue;
-        }
-        out[n].code = intern(h, h->cols[cols[c->col]], &c->v, bytes);
-        if (c->v.type == V_STR)
-            *m = (struct newest){ c->v.s, out[n].code };
-        n++;
+        const struct col_state *s = code_cell(a, &cells->at[i]);
+        g->at[g->n++] = (struct coded){ s->col, s->code };
     }
-    return n;
+    g->done = true;
 }
 
-static void put_codes(struct head *h, uint32_t at, const struct coded *codes, uint32_t n)
+static void put_cells(struct append *a, uint32_t at, const struct cells *cells)
 {
-    for (uint32_t i = 0; i < n; i++)
-        h->cols[codes[i].col]->code[at] = codes[i].code;
+    for (uint32_t i = 0; i < cells->n; i++) {
+        if (cells->at[i].v.type == V_NONE)
+            continue;
+        const struct col_state *s = code_cell(a, &cells->at[i]);
+        s->col->code[at] = s->code;
+    }
 }
 
 static void put_fixed(struct head *h, uint32_t at, const struct batch *b, const struct row *r, uint64_t seq)
@@ -319,12 +344,6 @@ static void put_fixed(struct head *h, uint32_t at, const struct batch *b, const 
         atomic_store_explicit(&h->recv_max, b->recv_ns, memory_order_relaxed);
 }
 
-struct group_codes {
-    struct coded *at;
-    uint32_t n;
-    bool done;
-};
-
 void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t seq)
 {
     CHECK(gen_fits(g, b));
@@ -332,38 +351,26 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
         g->heads[b->table] = head_new(b->table, g->room);
     struct head *h = g->heads[b->table];
     struct arena scratch = *b->mem;
-    uint64_t bytes = 0;
-
-    uint32_t *cols = arena_new(&scratch, uint32_t, b->ncols + 1);
-    bool *known = arena_new(&scratch, bool, b->ncols + 1);
-    struct newest *newest = arena_new(&scratch, struct newest, b->ncols + 1);
+    struct append a = { .h = h, .b = b, .cols = arena_new(&scratch, struct col_state, b->ncols + 1) };
     struct group_codes *groups = arena_new(&scratch, struct group_codes, b->ngroups + 1);
     for (uint32_t i = 0; i < b->nrows; i++) {
         const struct row *r = &b->rows[i];
         if (!keep[i])
             continue;
-        const struct cells *both[2] = { &r->cells, r->group == ROW_NO_GROUP ? NULL : &b->groups[r->group] };
-        for (int k = 0; k < 2; k++)
-            for (uint32_t c = 0; both[k] && c < both[k]->n; c++)
-                if (!known[both[k]->at[c].col]) {
-                    known[both[k]->at[c].col] = true;
-                    cols[both[k]->at[c].col] = head_col_of(h, b->cols[both[k]->at[c].col], &bytes);
-                }
-        uint32_t at = h->written++;
-        if (both[1] && !groups[r->group].done) {
-            groups[r->group].at = arena_new(&scratch, struct coded, both[1]->n + 1);
-            groups[r->group].n = code_cells(h, cols, both[1], newest, groups[r->group].at, &bytes);
-            groups[r->group].done = true;
+        uint32_t at = h->written++, shared = 0;
+        if (r->group != ROW_NO_GROUP) {
+            struct group_codes *codes = &groups[r->group];
+            if (!codes->done)
+                code_group(&a, &b->groups[r->group], codes, &scratch);
+            for (uint32_t c = 0; c < codes->n; c++)
+                codes->at[c].col->code[at] = codes->at[c].code;
+            shared = codes->n;
         }
-        if (both[1])
-            put_codes(h, at, groups[r->group].at, groups[r->group].n);
-        struct arena row_scratch = scratch;
-        struct coded *own = arena_new(&row_scratch, struct coded, r->cells.n + 1);
-        put_codes(h, at, own, code_cells(h, cols, &r->cells, newest, own, &bytes));
+        put_cells(&a, at, &r->cells);
         put_fixed(h, at, b, r, seq);
-        bytes += 64 + 4 * (r->cells.n + (both[1] ? both[1]->n : 0));
+        a.bytes += 64 + 4 * (r->cells.n + shared);
     }
-    atomic_fetch_add_explicit(&g->bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&g->bytes, a.bytes, memory_order_relaxed);
 }
 
 void gen_publish(struct gen *g)

@@ -185,8 +185,8 @@ struct question {
 static void add_key(struct question *q, size_t k, int64_t start)
 {
     struct cell *c = q->cells[q->n];
-    c[0] = (struct cell){ 0, value_str(str_c(series[k].name)) };
-    c[1] = (struct cell){ 1, value_str(str_c(series[k].session ? series[k].session : "")) };
+    c[0] = (struct cell){ .col = 0, .v = value_str(str_c(series[k].name)) };
+    c[1] = (struct cell){ .col = 1, .v = value_str(str_c(series[k].session ? series[k].session : "")) };
     q->keys[q->n++] = (struct base_key){ .labels = c, .nlabels = series[k].session ? 2 : 1, .start_ns = start,
                                          .temporality = series[k].temporality };
 }

@@ -219,7 +219,7 @@ static void *scan_all(void *arg)
         (void)src->scan_end(sc);
         CHECK(n >= before && n >= last && n <= WRITERS * EACH * ROWS);
         last = n;
-        struct cell c[1] = { { 0, value_str(S("m_total")) } };
+        struct cell c[1] = { { .col = 0, .v = value_str(S("m_total")) } };
         struct str name = S("__name__");
         struct base_key key = { .labels = c, .nlabels = 1, .temporality = TEMPORALITY_DELTA };
         struct matcher m = { .op = MATCH_EQ, .label = name, .value = S("m_total") };

@@ -406,8 +406,8 @@ static void check_bases(struct store_bed *b, const struct model_point *all, size
         struct base_key keys[SERIES * 2];
         for (int s = 0; s < SERIES; s++) {
             snprintf(text[s], sizeof text[s], "x%d", s);
-            cells[s][0] = (struct cell){ 0, value_str(S("m_total")) };
-            cells[s][1] = (struct cell){ 1, value_str(str_c(text[s])) };
+            cells[s][0] = (struct cell){ .col = 0, .v = value_str(S("m_total")) };
+            cells[s][1] = (struct cell){ .col = 1, .v = value_str(str_c(text[s])) };
             keys[2 * s] = (struct base_key){ .labels = cells[s], .nlabels = 2, .temporality = TEMPORALITY_DELTA };
             int64_t start = all[(size_t)rand() % n].start;
             keys[2 * s + 1] = (struct base_key){ .labels = cells[s], .nlabels = 2, .start_ns = start * NS_PER_S, .temporality = TEMPORALITY_CUMULATIVE };
