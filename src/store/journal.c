@@ -182,7 +182,7 @@ void journal_add(struct journal *j, struct journal_frame *fr)
     };
     struct str body = fr->body;
     buf_clear(&j->packed);
-    if (body.n >= FRAME_ZSTD_MIN && !zip_zstd(body, 1, &j->packed) && j->packed.n < body.n) {
+    if (fr->pack && body.n >= FRAME_ZSTD_MIN && !zip_zstd(body, 1, &j->packed) && j->packed.n < body.n) {
         body = buf_view(&j->packed);
         h.flags = FRAME_ZSTD;
     }

@@ -45,6 +45,7 @@ struct journal_frame {
     enum frame_kind kind;
     int64_t recv_ns;
     struct str body;
+    bool pack;                                     /* in: fewer bytes are worth the work */
 };
 
 /* Reads what is there: calls each() for every frame in order. A frame that each()

@@ -4,7 +4,9 @@
 
 #define SEGMENT_BYTES        (UINT64_C(64) << 20)  /* of the log: one file, preallocated */
 #define FRAME_BYTES_MAX      (UINT64_C(512) << 20) /* one request's body, unpacked; receivers stop far earlier */
-#define FRAME_ZSTD_MIN       (16u << 10)           /* smaller bodies are written as they are: the disk is not the bound */
+#define FRAME_ZSTD_MIN       (16u << 10)           /* smaller bodies are never packed: it would not make the disk's work less */
+#define GROUP_PACK_BYTES     (UINT64_C(4) << 20)   /* a group as large as this is packed: the log falls behind. Below it writing
+                                                      takes a third of the time that packing does */
 #define FLUSH_ROWS           (UINT64_C(64) << 10)  /* of one table: a whole chunk */
 #define FLUSH_BYTES          (UINT64_C(32) << 20)  /* of one generation of the head, in memory */
 #define FLUSH_LOG_BYTES      (UINT64_C(64) << 20)  /* of log that is not in partitions: replay stays under a second */

@@ -294,8 +294,13 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
         e = wait_for_room(s, f);
     if (e)
         return e;
+    uint64_t bytes = 0;
+    for (struct write_req *w = group; w; w = w->next)
+        bytes += w->body.n;
     for (struct write_req *w = group; w; w = w->next) {
-        struct journal_frame fr = { .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body };
+        struct journal_frame fr = {
+            .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body, .pack = bytes >= GROUP_PACK_BYTES,
+        };
         journal_add(s->journal, &fr);
     }
     e = journal_commit(s->journal, f);

@@ -97,7 +97,7 @@ static void log_done(struct log *l)
 
 static uint64_t add(struct log *l, struct str body)
 {
-    struct journal_frame fr = { .kind = FRAME_OTLP_LOGS_PB, .recv_ns = 77, .body = body };
+    struct journal_frame fr = { .kind = FRAME_OTLP_LOGS_PB, .recv_ns = 77, .body = body, .pack = true };
     journal_add(l->j, &fr);
     return fr.seq;
 }
