@@ -42,19 +42,37 @@ static bool read_coded_numbers(struct range_job *j, const struct column *c, stru
 {
     struct column_job *job = &j->columns;
     uint8_t *states = arena_new(&j->pipe.bind.mem, uint8_t, c->ndict);
+    double *values = arena_raw(&j->pipe.bind.mem, double, c->ndict);
     uint32_t code[CODES_STRIP];
-    job->number = c;
-    job->values = arena_raw(&j->pipe.bind.mem, double, c->ndict);
+    job->values = values;
     for (uint32_t from = 0; from < s->n; from += CODES_STRIP) {
         uint32_t n = MIN(s->n - from, (uint32_t)CODES_STRIP);
         codes_read(c, s, from, n, code);
         for (uint32_t i = 0; i < n; i++) {
             uint8_t *state = &states[code[i]];
             if (!*state)
-                *state = (uint8_t)read_number(j, &c->dict[code[i]], &job->values[code[i]]);
+                *state = (uint8_t)read_number(j, &c->dict[code[i]], &values[code[i]]);
             if (*state == NUMBER_BAD)
                 return false;
             mask[from + i] = *state == NUMBER_IS;
+        }
+    }
+    return true;
+}
+
+/* The same where the source has read the numbers. */
+static bool take_numbers(struct range_job *j, const struct column *c, struct selection *s, uint8_t *mask)
+{
+    uint32_t code[CODES_STRIP];
+    j->columns.values = c->num;
+    for (uint32_t from = 0; from < s->n; from += CODES_STRIP) {
+        uint32_t n = MIN(s->n - from, (uint32_t)CODES_STRIP);
+        codes_read(c, s, from, n, code);
+        for (uint32_t i = 0; i < n; i++) {
+            bool none = is_no_number(c->num[code[i]]);
+            mask[from + i] = !none;
+            if (none && value_is_label(&c->dict[code[i]]))
+                return false;
         }
     }
     return true;
@@ -86,9 +104,10 @@ static bool read_numbers(struct range_job *j, struct selection *s)
     } else {
         if (!binding_coded(b, &j->pipe.names, j->unwrap_name, &c))
             return false;
+        j->columns.number = c;
         if (!c)
             s->n = 0;
-        else if (!read_coded_numbers(j, c, s, mask))
+        else if (!(c->num && j->r->unwrap.conv == CONV_NONE ? take_numbers : read_coded_numbers)(j, c, s, mask))
             return false;
     }
     if (c)
@@ -107,12 +126,13 @@ static bool read_sizes(struct range_job *j)
         return true;
     if (b->line.n != 1 || !c->code)
         return false;
-    j->columns.values = arena_raw(&b->mem, double, c->ndict);
+    double *values = arena_raw(&b->mem, double, c->ndict);
+    j->columns.values = values;
     for (uint32_t i = 0; i < c->ndict; i++) {
         struct value v = c->dict[i];
         struct str text = v.type == V_STR || v.type == V_JSON ? v.s
                           : v.type == V_BYTES ? value_text_in(&v, &b->mem) : value_text(&v, scratch);
-        j->columns.values[i] = (double)text.n;
+        values[i] = (double)text.n;
     }
     return true;
 }

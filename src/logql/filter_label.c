@@ -352,6 +352,24 @@ static enum code_verdict test_code(void *arg, const struct value *v)
     return hit ? CODE_PASSES : CODE_FAILS;
 }
 
+/* A comparison with a number, where the source has read the column's. */
+static bool compare_numbers(const struct label_test *t, const struct column *c, const struct selection *s, uint8_t *mask)
+{
+    uint32_t code[CODES_STRIP];
+    for (uint32_t from = 0; from < s->n; from += CODES_STRIP) {
+        uint32_t n = MIN(s->n - from, (uint32_t)CODES_STRIP);
+        codes_read(c, s, from, n, code);
+        for (uint32_t i = 0; i < n; i++) {
+            double v = c->num[code[i]];
+            bool none = is_no_number(v);
+            if (none && value_is_label(&c->dict[code[i]]))
+                return false;                      /* sets an error, line by line */
+            mask[from + i] = !none && COMPARE(t->op, v, t->number);
+        }
+    }
+    return true;
+}
+
 static bool test_mask(const struct bound_test *b, struct pipeline *p, const struct selection *s, uint8_t *mask)
 {
     const struct label_test *t = b->t;
@@ -368,6 +386,8 @@ static bool test_mask(const struct bound_test *b, struct pipeline *p, const stru
     bool special = b->name == p->err_name || b->name == p->details_name;   /* both empty: nothing has failed yet */
     if (!special && !binding_coded(bind, &p->names, b->name, &c))
         return false;
+    if (c && c->num && t->kind == TEST_NUMBER)
+        return compare_numbers(t, c, s, mask);
     if (c)
         return codes_test(bind, c, s, test_code, (void *)(uintptr_t)t, mask);
     static const struct value none = { 0 };

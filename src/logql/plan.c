@@ -23,6 +23,8 @@ struct planner {
     struct matcher *matchers;
     uint32_t nmatchers, cap_matchers;
     struct need need;                              /* columns */
+    struct str *numbers;                           /* and those that are read as numbers */
+    uint32_t nnumbers, cap_numbers;
 };
 
 /* ---- selector ------------------------------------------------------------------------ */
@@ -64,6 +66,8 @@ static bool push_test(struct planner *p, const struct label_test *t)
     uint32_t places = meta_places(p->plan->spans, t->name);
     if (!places)
         return false;
+    if (t->kind == TEST_NUMBER)
+        *arena_push(p->ctx->mem, p->numbers, p->nnumbers, p->cap_numbers) = t->name;
     struct matcher m = { .op = MATCH_NE, .label = t->name };
     if (t->kind == TEST_MATCH)
         m = t->matcher;
@@ -242,6 +246,10 @@ void plan_make(struct query_ctx *ctx, const struct logql_options *opt, const str
     ret->req.table = ret->spans ? TABLE_SPAN : TABLE_LOG;
     ret->req.without = WITHOUT_RECV | WITHOUT_START | WITHOUT_CLAIMED | WITHOUT_VALUE | WITHOUT_TEMPORALITY | WITHOUT_SEQ |
                        (ret->level ? 0 : WITHOUT_ORIGIN);
+    if (unwrap && unwrap->present && unwrap->conv == CONV_NONE)
+        *arena_push(ctx->mem, p.numbers, p.nnumbers, p.cap_numbers) = unwrap->name;
+    ret->req.numbers = p.numbers;
+    ret->req.nnumbers = p.nnumbers;
     ret->req.matchers = p.matchers;
     ret->req.nmatchers = p.nmatchers;
 }

@@ -21,7 +21,7 @@ struct column_job {
     uint32_t stride[COLUMN_GROUPS_MAX], n;
     uint32_t ngroups;                              /* combinations of codes */
     const struct column *number;                   /* what is added up; NULL: nothing */
-    double *values;                                /* by its code */
+    const double *values;                          /* by its code */
 };
 
 struct range_job {

@@ -23,6 +23,15 @@ struct value column_value(const struct column *c, uint32_t row)
     return c->type == V_INT ? value_int(c->i64[row]) : value_double(c->f64[row]);
 }
 
+double column_number(const struct value *v)
+{
+    double ret;
+    bool text = v->type == V_STR && str_to_f64(v->s, &ret);
+    if (text)
+        return ret;
+    return v->type == V_INT ? (double)v->i : v->type == V_DOUBLE ? v->d : no_number();
+}
+
 bool colkey_is(const struct colkey *key, struct str label)
 {
     if (key->place == PLACE_LABEL || key->place == PLACE_FIELD)

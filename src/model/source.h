@@ -40,6 +40,8 @@ struct scan_req {
     const struct str *labels;                      /* columns wanted, as label names ("session_id") */
     uint32_t nlabels;
     bool all_labels;                               /* every column there is */
+    const struct str *numbers;                     /* of these the numbers too, where a source keeps them (column.num) */
+    uint32_t nnumbers;
     /* NULL, or asked about each block before the columns wanted are read: writes those of
      * b->sel[0 .. b->nsel) that still count to `sel`, in their order, and how many to b->nsel.
      * The block has times, seq and at least the columns of the labels `narrow_by`. A source
@@ -74,6 +76,7 @@ struct column {
     uint32_t ndict;
     struct str text;                               /* where all texts of a dictionary of V_STR stand one after the
                                                       other, in the order of their codes; p NULL: they do not */
+    const double *num;                             /* by code, what column_number() says; NULL: ask it */
     enum vtype type;
     const int64_t *i64;
     const double *f64;
@@ -105,6 +108,25 @@ static inline uint32_t column_code(const struct column *c, uint32_t row)
     default:
         return ((const uint32_t *)c->code)[row];
     }
+}
+
+/* The value as a number by its text, which "true" and "" are not: no_number() then. */
+double column_number(const struct value *v);
+
+/* A signalling NaN, which reading a number never gives. */
+static inline double no_number(void)
+{
+    const uint64_t bits = UINT64_C(0x7ff0000000000001);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline bool is_no_number(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits == UINT64_C(0x7ff0000000000001);
 }
 
 /* Does a query's label name mean this column? Exact for labels and fields, else by label_name(). */

@@ -18,7 +18,7 @@
 
 struct cache;
 
-enum cached_kind { CACHED_COLUMN, CACHED_FIXED, CACHED_RAW, CACHED_FILTER };
+enum cached_kind { CACHED_COLUMN, CACHED_FIXED, CACHED_RAW, CACHED_FILTER, CACHED_NUMBERS };
 
 struct cache_key {
     uint64_t part, chunk;
@@ -29,7 +29,7 @@ struct cache_key {
 struct cached {
     struct cache_key key;
     struct column col;                             /* CACHED_COLUMN */
-    const void *fixed;                             /* CACHED_FIXED: the array */
+    const void *fixed;                             /* CACHED_FIXED, CACHED_NUMBERS: the array */
     struct str raw;                                /* CACHED_RAW: the payload; CACHED_FILTER: the blob */
     uint8_t enc;                                   /* CACHED_RAW: how it is encoded */
     size_t stored;                                 /* bytes of the blob it came from, for whoever counts */

@@ -76,6 +76,10 @@ void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, stru
         for (uint32_t k = 0; k < u.n; k++)
             dict[k + 1] = c->dict[u.old[k]];
         out.dict = dict;
+        double *num = c->num ? arena_raw(mem, double, (size_t)u.n + 1) : NULL;
+        for (uint32_t k = 0; num && k <= u.n; k++)
+            num[k] = c->num[k ? u.old[k - 1] : 0];
+        out.num = num;
         take_codes(&u, code, n, mem, &out);
     }
     *ret = out;

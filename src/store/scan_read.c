@@ -149,6 +149,29 @@ static enum err need_time(struct reading *r, struct fault *f)
 
 /* ---- attribute columns ----------------------------------------------------- */
 
+enum { NUMBERS_MIN = 64 };                         /* smaller dictionaries are read as fast as looked up */
+
+/* The numbers that a dictionary's texts are, read once and kept beside it. */
+static void add_numbers(struct reading *r, uint32_t column, struct column *c)
+{
+    const struct scan_req *req = &r->sc->req;
+    bool wanted = false;
+    for (uint32_t i = 0; i < req->nnumbers; i++)
+        wanted |= colkey_is(&c->key, req->numbers[i]);
+    if (!wanted || !c->code || c->ndict < NUMBERS_MIN)
+        return;
+    const struct cached *x = look_up(r, column, CACHED_NUMBERS);
+    if (x) {
+        c->num = x->fixed;
+        return;
+    }
+    double *num = arena_raw(r->sc->block_mem, double, c->ndict);
+    for (uint32_t i = 0; i < c->ndict; i++)
+        num[i] = column_number(&c->dict[i]);
+    c->num = num;
+    cached_unref(cache_keep_fixed(r->sc->s->cache, key_of(r, column, CACHED_NUMBERS), num, sizeof *num * c->ndict, 0));
+}
+
 static const uint32_t no_code;
 
 static struct column absent(const struct chunk_col *col)
@@ -185,6 +208,8 @@ enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, stru
         if (hold(r->sc, x))
             *to = x->col;                          /* its texts stand together */
     }
+    for (uint32_t i = 0; i < n && !e; i++)
+        add_numbers(r, cols[which[i]].column, &ret[i]);
     return e;
 }
 
@@ -197,10 +222,13 @@ enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n,
     uint32_t missing = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct cached *x = look_up(r, cols[which[i]].column, CACHED_COLUMN);
-        if (x)
-            column_gather(&x->col, sel, nsel, mem, &ret[i]);
-        else
+        if (x) {
+            struct column whole = x->col;
+            add_numbers(r, cols[which[i]].column, &whole);
+            column_gather(&whole, sel, nsel, mem, &ret[i]);
+        } else {
             w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
+        }
     }
     enum err e = missing ? need_time(r, f) : OK;
     if (!e && missing)
