@@ -112,10 +112,13 @@ MUST enum err chunk_fixed_decode(struct chunk_payload p, enum chunk_fixed column
                                  struct block *ret, struct fault *f);
 MUST enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
                                   struct arena *mem, struct column *ret, struct fault *f);
-/* Only the rows sel[0 .. n), ascending, as rows 0 .. n of a column whose dictionary has
- * what they hold. */
-MUST enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+/* Only the rows sel[0 .. n), ascending, n > 0, as rows 0 .. n of a column whose dictionary
+ * has what they hold. times: of those rows. */
+MUST enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *times,
                                 const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f);
+/* The array of a fixed column, of those rows. */
+MUST enum err chunk_fixed_some(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, const uint32_t *sel, uint32_t n,
+                               struct arena *mem, const void **ret, struct fault *f);
 /* The same from a column that is there. Texts stay where they are. */
 void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret);
 

@@ -64,6 +64,9 @@ MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct ar
 
 void put_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch);
 void rd_ints(struct rd *r, int64_t *v, size_t n);
+/* Those from lo to before hi, of n. */
+void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi);
+void rd_doubles_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, struct arena scratch);
 /* About how many bits put_ints() will leave to the compressor. */
 uint64_t ints_cost(const int64_t *v, size_t n);
 void put_doubles(struct buf *b, const double *v, size_t n, struct arena scratch);

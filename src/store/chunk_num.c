@@ -215,6 +215,71 @@ void rd_ints(struct rd *r, int64_t *v, size_t n)
     }
 }
 
+/* --- a stretch of integers ------------------------------------------------------- */
+
+/* A frame of numbers, its planes not yet read. */
+struct frame {
+    unsigned width;
+    uint64_t div, smallest;
+    const uint8_t *p;
+};
+
+static struct frame rd_frame_head(struct rd *r, size_t n)
+{
+    struct frame x = { .width = rd_byte(r) };
+    x.div = rd_varint(r);
+    x.smallest = (uint64_t)rd_zigzag(r);
+    if (x.width > 8)
+        r->bad = true;
+    x.p = rd_take(r, r->bad ? 0 : (uint64_t)n * x.width);
+    if (!x.p)
+        x.width = 0;
+    return x;
+}
+
+static void frame_span(const struct frame *x, uint64_t *v, size_t n, size_t lo, size_t hi)
+{
+    for (size_t i = lo; i < hi; i++)
+        v[i - lo] = 0;
+    for (unsigned k = 0; k < x->width; k++)
+        for (size_t i = lo; i < hi; i++)
+            v[i - lo] |= (uint64_t)x->p[k * n + i] << 8 * k;
+    for (size_t i = lo; i < hi; i++)
+        v[i - lo] = x->smallest + v[i - lo] * x->div;
+}
+
+/* The sum of the first `upto` numbers, without making them: plane by plane. */
+static uint64_t frame_sum(const struct frame *x, size_t n, size_t upto)
+{
+    uint64_t sum = 0;
+    for (unsigned k = 0; k < x->width; k++) {
+        uint64_t of_plane = 0;
+        for (size_t i = 0; i < upto; i++)
+            of_plane += x->p[k * n + i];
+        sum += of_plane << 8 * k;
+    }
+    return sum * x->div + x->smallest * upto;
+}
+
+void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
+{
+    CHECK(lo < hi && hi <= n);
+    uint8_t form = rd_byte(r);
+    if (form == FORM_PLAIN) {
+        struct frame x = rd_frame_head(r, n);
+        frame_span(&x, (uint64_t *)v, n, lo, hi);
+        return;
+    }
+    if (form != FORM_DELTA)
+        r->bad = true;
+    uint64_t first = (uint64_t)rd_zigzag(r);
+    struct frame x = rd_frame_head(r, n - 1);
+    frame_span(&x, (uint64_t *)v + 1, n - 1, lo, hi - 1);
+    v[0] = (int64_t)(first + frame_sum(&x, n - 1, lo));
+    for (size_t i = 1; i < hi - lo; i++)
+        v[i] = (int64_t)((uint64_t)v[i - 1] + (uint64_t)v[i]);
+}
+
 /* --- doubles -------------------------------------------------------------------- */
 
 static const double pow10s[EXP_MAX + 1] = { 1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -311,6 +376,50 @@ static void rd_decimals(struct rd *r, double *v, size_t n, struct arena scratch)
         else
             memcpy(&v[odd[i]], &u, sizeof u);
     }
+}
+
+static void decimals_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, struct arena scratch)
+{
+    unsigned e = rd_byte(r);
+    uint64_t nodd = rd_varint(r);
+    if (e > EXP_MAX || nodd > n) {
+        r->bad = true;
+        e = 0;
+        nodd = 0;
+    }
+    int64_t *odd = arena_raw(&scratch, int64_t, nodd + 1), *m = arena_raw(&scratch, int64_t, hi - lo);
+    rd_ints(r, odd, (size_t)nodd);
+    const uint8_t *bits = rd_take(r, nodd * 8);
+    rd_ints_span(r, m, n, lo, hi);
+    for (size_t i = 0; i < hi - lo; i++)
+        v[i] = (double)m[i] / pow10s[e];
+
+    struct rd from = { bits, bits ? bits + nodd * 8 : NULL, !bits };
+    for (size_t i = 0; bits && i < nodd; i++) {
+        uint64_t u = rd_u64(&from);
+        if (odd[i] < 0 || (uint64_t)odd[i] >= n)
+            r->bad = true;
+        else if ((size_t)odd[i] >= lo && (size_t)odd[i] < hi)
+            memcpy(&v[(size_t)odd[i] - lo], &u, sizeof u);
+    }
+}
+
+void rd_doubles_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, struct arena scratch)
+{
+    CHECK(lo < hi && hi <= n);
+    uint8_t form = rd_byte(r);
+    if (form == FORM_DECIMAL) {
+        decimals_span(r, v, n, lo, hi, scratch);
+        return;
+    }
+    if (form != FORM_BITS)
+        r->bad = true;
+    struct frame x = { .width = 8, .div = 1, .p = rd_take(r, (uint64_t)n * 8) };
+    if (!x.p)
+        x.width = 0;
+    uint64_t *u = arena_raw(&scratch, uint64_t, hi - lo);
+    frame_span(&x, u, n, lo, hi);
+    memcpy(v, u, (hi - lo) * sizeof *v);
 }
 
 void rd_doubles(struct rd *r, double *v, size_t n, struct arena scratch)

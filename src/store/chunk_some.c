@@ -1,8 +1,9 @@
 /* store/chunk_some.c -- a few rows of a column, without making the values of all.
  *
- * Numbers are decoded whole, which is a loop over bytes; texts, which are what costs, are
- * made for the rows asked for only. The result is a column of just those rows with a
- * dictionary of just their values.
+ * Rows of a chunk are sorted, so what is asked for is often one stretch: numbers are
+ * decoded from its first to its last row, and texts, which cost most, are made for the
+ * rows asked for only. The result is a column of just those rows with a dictionary of
+ * just their values.
  */
 #include <string.h>
 
@@ -63,11 +64,12 @@ static void gather_numbers(const struct column *c, const uint32_t *sel, uint32_t
 
 void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
 {
-    struct column out = *c;
-    out.text = (struct str){ 0 };
+    struct column out = { .key = c->key, .type = c->type };
     if (!c->code) {
         gather_numbers(c, sel, n, mem, &out);
-    } else if (c->form != CODES_SAME) {
+    } else if (c->form == CODES_SAME) {
+        out = *c;
+    } else {
         uint32_t *code = arena_raw(mem, uint32_t, n);
         for (uint32_t i = 0; i < n; i++)
             code[i] = column_code(c, sel[i]);
@@ -153,15 +155,73 @@ static void some_of_list(struct rd *r, uint32_t rows, const uint32_t *sel, uint3
     ret->ndict = nat + 1;
 }
 
-static void iso_texts(struct rd *r, const int64_t *offsets, const int64_t *time_ns, const uint32_t *sel, uint32_t n,
-                      const uint32_t *at, const uint32_t *code, struct value *dict, struct arena *mem)
+/* Integers of rows that have one: of `have` the numbers at[0 .. nat), ascending. */
+static void some_ints(struct rd *r, uint32_t have, const uint32_t *at, uint32_t nat, int64_t *out, struct arena scratch)
 {
-    char *out = arena_raw(mem, char, (size_t)n * ISO_MS_LEN);
+    uint32_t lo = nat ? at[0] : 0, hi = nat ? at[nat - 1] + 1 : MIN(have, 1u);
+    if (!have)
+        return;
+    int64_t *v = arena_raw(&scratch, int64_t, hi - lo);
+    rd_ints_span(r, v, have, lo, hi);
+    for (uint32_t i = 0; i < nat; i++)
+        out[i] = v[at[i] - lo];
+}
+
+static void some_doubles(struct rd *r, uint32_t have, const uint32_t *at, uint32_t nat, double *out, struct arena scratch)
+{
+    uint32_t lo = nat ? at[0] : 0, hi = nat ? at[nat - 1] + 1 : MIN(have, 1u);
+    if (!have)
+        return;
+    double *v = arena_raw(&scratch, double, hi - lo);
+    rd_doubles_span(r, v, have, lo, hi, scratch);
+    for (uint32_t i = 0; i < nat; i++)
+        out[i] = v[at[i] - lo];
+}
+
+/* Numbers of those that have one, out[0 .. nat), to the rows they belong to. */
+static void spread_some(const void *from, const uint32_t *code, uint32_t n, uint32_t nat, enum vtype type, struct arena *mem,
+                        struct column *ret)
+{
+    int64_t *v = arena_new(mem, int64_t, n);       /* eight bytes either way */
+    uint8_t *valid = nat < n ? arena_new(mem, uint8_t, n / 8 + 1) : NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!code[i])
+            continue;
+        memcpy(&v[i], (const char *)from + (size_t)(code[i] - 1) * 8, 8);
+        if (valid)
+            valid[i >> 3] |= (uint8_t)(1 << (i & 7));
+    }
+    ret->type = type;
+    ret->i64 = type == V_INT ? v : NULL;
+    ret->f64 = type == V_INT ? NULL : (const double *)(const void *)v;
+    ret->valid = valid;
+}
+
+static void some_of_numbers(struct rd *r, enum vtype type, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem,
+                            struct column *ret)
+{
+    const uint8_t *valid;
+    uint32_t have = rd_valid(r, rows, mem, &valid);
+    uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
+    uint32_t nat = rank_rows(valid, sel, n, at, code);
+    int64_t *v = arena_raw(mem, int64_t, nat + 1u);
+    if (type == V_INT)
+        some_ints(r, have, at, nat, v, *mem);
+    else
+        some_doubles(r, have, at, nat, (double *)(void *)v, *mem);
+    spread_some(v, code, n, nat, type, mem, ret);
+}
+
+static void iso_texts(struct rd *r, const int64_t *offsets, const int64_t *times, uint32_t n, const uint32_t *code, uint32_t nat,
+                      struct arena *mem, struct column *ret)
+{
+    struct value *dict = arena_new(mem, struct value, (size_t)nat + 1);
+    char *out = arena_raw(mem, char, (size_t)nat * ISO_MS_LEN);
     for (uint32_t i = 0; i < n; i++) {
         int64_t ms;
         if (!code[i])
             continue;
-        if (__builtin_add_overflow(floor_ms(time_ns[sel[i]]), offsets[at[code[i] - 1]], &ms) || !iso_ms_fits(ms)) {
+        if (__builtin_add_overflow(floor_ms(times[i]), offsets[code[i] - 1], &ms) || !iso_ms_fits(ms)) {
             r->bad = true;
             return;
         }
@@ -169,51 +229,93 @@ static void iso_texts(struct rd *r, const int64_t *offsets, const int64_t *time_
         dict[code[i]] = value_str((struct str){ out, ISO_MS_LEN });
         out += ISO_MS_LEN;
     }
-}
-
-/* ISO text only: as numbers they are decoded whole. */
-static void some_of_times(struct rd *r, uint32_t rows, const int64_t *time_ns, const uint32_t *sel, uint32_t n,
-                          struct arena *mem, struct column *ret)
-{
-    const uint8_t *valid;
-    uint8_t form = rd_byte(r);
-    CHECK(form == TIME_ISO);
-    uint32_t have = rd_valid(r, rows, mem, &valid);
-    uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
-    uint32_t nat = rank_rows(valid, sel, n, at, code);
-    struct value *dict = arena_new(mem, struct value, (size_t)nat + 1);
-    int64_t *offsets = arena_raw(mem, int64_t, rows);
-    rd_ints(r, offsets, have);
-    iso_texts(r, offsets, time_ns, sel, n, at, code, dict, mem);
     ret->code = code;
     ret->form = CODES_U32;
     ret->dict = dict;
     ret->ndict = nat + 1;
 }
 
-enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+static void some_of_times(struct rd *r, uint32_t rows, const int64_t *times, const uint32_t *sel, uint32_t n, struct arena *mem,
+                          struct column *ret)
+{
+    const uint8_t *valid;
+    uint8_t form = rd_byte(r);
+    uint32_t have = rd_valid(r, rows, mem, &valid);
+    uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
+    uint32_t nat = rank_rows(valid, sel, n, at, code);
+    int64_t *offsets = arena_raw(mem, int64_t, nat + 1u);
+    some_ints(r, have, at, nat, offsets, *mem);
+    if (form == TIME_ISO) {
+        iso_texts(r, offsets, times, n, code, nat, mem, ret);
+        return;
+    }
+    if (form != TIME_NS)
+        r->bad = true;
+    for (uint32_t i = 0; i < n; i++)
+        if (code[i])
+            offsets[code[i] - 1] = (int64_t)((uint64_t)offsets[code[i] - 1] + (uint64_t)times[i]);
+    spread_some(offsets, code, n, nat, V_INT, mem, ret);
+}
+
+enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *times,
                            const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f)
 {
     struct column c = { .key = col->key };
     struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
     if (!blob_room(mem, p.raw.n, rows))
         return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", col->column);
-    bool iso = p.enc == ENC_TIME && p.raw.n && p.raw.p[0] == TIME_ISO;
-    if (p.enc == ENC_DICT) {
+    switch (p.enc) {
+    case ENC_CONST:
+        return chunk_column_decode(p, col, rows, NULL, mem, ret, f);
+    case ENC_DICT:
         some_of_dict(&r, rows, sel, n, mem, &c);
-    } else if (p.enc == ENC_LIST) {
+        break;
+    case ENC_LIST:
         some_of_list(&r, rows, sel, n, mem, &c);
-    } else if (iso) {
-        some_of_times(&r, rows, time_ns, sel, n, mem, &c);
-    } else {
-        struct column whole;
-        enum err e = chunk_column_decode(p, col, rows, time_ns, mem, &whole, f);
-        if (!e)
-            column_gather(&whole, sel, n, mem, ret);
-        return e;
+        break;
+    case ENC_INT:
+    case ENC_DOUBLE:
+        some_of_numbers(&r, p.enc == ENC_INT ? V_INT : V_DOUBLE, rows, sel, n, mem, &c);
+        break;
+    case ENC_TIME:
+        some_of_times(&r, rows, times, sel, n, mem, &c);
+        break;
+    default:
+        return fault_set(f, E_CORRUPT, 0, "column %u: unknown encoding %u", col->column, p.enc);
     }
     if (r.bad || r.p != r.end)
         return fault_set(f, E_CORRUPT, 0, "column %u does not decode", col->column);
     *ret = c;
+    return OK;
+}
+
+/* ---- fixed columns --------------------------------------------------------- */
+
+enum err chunk_fixed_some(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, const uint32_t *sel, uint32_t n,
+                          struct arena *mem, const void **ret, struct fault *f)
+{
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
+    bool bytes = column == CHUNK_TEMPORALITY || column == CHUNK_ORIGIN;
+    if (!blob_room(mem, p.raw.n, rows))
+        return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", (unsigned)column);
+    if (p.enc != (column == CHUNK_VALUE ? ENC_DOUBLE : ENC_INT))
+        return fault_set(f, E_CORRUPT, 0, "column %u: encoding %u", (unsigned)column, p.enc);
+    int64_t *v = arena_raw(mem, int64_t, n);
+    uint64_t all = 0;
+    if (column == CHUNK_VALUE)
+        some_doubles(&r, rows, sel, n, (double *)(void *)v, *mem);
+    else
+        some_ints(&r, rows, sel, n, v, *mem);
+    *ret = v;
+    if (bytes) {
+        uint8_t *out = arena_raw(mem, uint8_t, n);
+        for (uint32_t i = 0; i < n; i++) {
+            all |= (uint64_t)v[i];
+            out[i] = (uint8_t)v[i];
+        }
+        *ret = out;
+    }
+    if (r.bad || r.p != r.end || all > UINT8_MAX)
+        return fault_set(f, E_CORRUPT, 0, "column %u does not decode", (unsigned)column);
     return OK;
 }

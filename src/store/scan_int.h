@@ -38,6 +38,9 @@ const uint32_t *scan_rows(struct scan *sc, uint32_t n);                 /* 0, 1,
 void scan_select_time(struct scan *sc, struct block *b);
 void scan_select_matchers(struct scan *sc, struct block *b);
 
+/* Elements sel[0 .. n) of an array of 1 or 8 bytes each; NULL stays NULL. */
+const void *scan_gather(struct arena *mem, const void *from, size_t each, const uint32_t *sel, uint32_t n);
+
 /* scan_read.c: columns of a chunk, from the cache or the file. */
 struct reading {
     struct scan *sc;
@@ -47,9 +50,11 @@ struct reading {
 };
 /* Those of the fixed columns (bit 1 << chunk_fixed), whole, into b. */
 MUST enum err read_fixed(struct reading *r, uint32_t columns, struct block *b, struct fault *f);
-/* Columns which[0 .. n) of the summary: whole, or only the rows sel[0 .. nsel) as rows of their own. */
+/* The same of the rows b->sel[0 .. b->nsel) alone; what b has of them whole is taken from there. */
+MUST enum err read_fixed_some(struct reading *r, uint32_t columns, struct block *b, struct fault *f);
+/* Columns which[0 .. n) of the summary: whole, or only the rows sel[0 .. nsel), whose times are given, as rows of their own. */
 MUST enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, struct column *ret, struct fault *f);
 MUST enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n, const uint32_t *sel, uint32_t nsel,
-                                struct column *ret, struct fault *f);
+                                const int64_t *times, struct column *ret, struct fault *f);
 /* The chunk's filter of ids, kept too. */
 MUST enum err read_filter(struct reading *r, struct str *ret, struct fault *f);

@@ -106,14 +106,19 @@ static const void **fixed_at(struct block *b, uint32_t column)
     }
 }
 
+static size_t fixed_width(uint32_t column)
+{
+    return column == CHUNK_TEMPORALITY || column == CHUNK_ORIGIN ? 1 : 8;
+}
+
 static enum err decode_fixed(struct reading *r, const struct wanted *w, struct block *b, struct fault *f)
 {
-    size_t each = w->column == CHUNK_TEMPORALITY || w->column == CHUNK_ORIGIN ? 1 : 8;
     if (!w->payload.raw.p)
         return OK;
     enum err e = chunk_fixed_decode(w->payload, (enum chunk_fixed)w->column, r->rows, r->sc->block_mem, b, f);
     if (!e)
-        cached_unref(cache_keep_fixed(r->sc->s->cache, key_of(r, w->column, CACHED_FIXED), *fixed_at(b, w->column), each * r->rows, w->stored));
+        cached_unref(cache_keep_fixed(r->sc->s->cache, key_of(r, w->column, CACHED_FIXED), *fixed_at(b, w->column),
+                                      fixed_width(w->column) * r->rows, w->stored));
     return e;
 }
 
@@ -133,6 +138,46 @@ enum err read_fixed(struct reading *r, uint32_t columns, struct block *b, struct
     enum err e = n ? get_payloads(r, w, n, false, f) : OK;
     for (uint32_t i = 0; i < n && !e; i++)
         e = decode_fixed(r, &w[i], b, f);
+    return e;
+}
+
+const void *scan_gather(struct arena *mem, const void *from, size_t each, const uint32_t *sel, uint32_t n)
+{
+    if (!from)
+        return NULL;
+    if (each == 1) {
+        uint8_t *to = arena_raw(mem, uint8_t, n);
+        for (uint32_t i = 0; i < n; i++)
+            to[i] = ((const uint8_t *)from)[sel[i]];
+        return to;
+    }
+    uint64_t *to = arena_raw(mem, uint64_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(&to[i], (const char *)from + (size_t)sel[i] * 8, 8);
+    return to;
+}
+
+enum err read_fixed_some(struct reading *r, uint32_t columns, struct block *b, struct fault *f)
+{
+    struct arena *mem = r->sc->block_mem;
+    struct wanted w[CHUNK_FIXED_COUNT];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < CHUNK_FIXED_COUNT; i++) {
+        const void **at = fixed_at(b, i), *whole = *at;
+        *at = NULL;
+        if (!(columns >> i & 1))
+            continue;
+        const struct cached *x = whole ? NULL : look_up(r, i, CACHED_FIXED);
+        whole = x ? x->fixed : whole;
+        if (whole)
+            *at = scan_gather(mem, whole, fixed_width(i), b->sel, b->nsel);
+        else
+            w[n++] = (struct wanted){ .column = i };
+    }
+    enum err e = n ? get_payloads(r, w, n, true, f) : OK;
+    for (uint32_t i = 0; i < n && !e; i++)
+        if (w[i].payload.raw.p)
+            e = chunk_fixed_some(w[i].payload, (enum chunk_fixed)w[i].column, r->rows, b->sel, b->nsel, mem, fixed_at(b, w[i].column), f);
     return e;
 }
 
@@ -214,7 +259,7 @@ enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, stru
 }
 
 enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n, const uint32_t *sel, uint32_t nsel,
-                           struct column *ret, struct fault *f)
+                           const int64_t *times, struct column *ret, struct fault *f)
 {
     const struct chunk_col *cols = r->u->chunk->sum.cols;
     struct arena *mem = r->sc->block_mem;
@@ -230,13 +275,11 @@ enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n,
             w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
         }
     }
-    enum err e = missing ? need_time(r, f) : OK;
-    if (!e && missing)
-        e = get_payloads(r, w, missing, true, f);
+    enum err e = missing ? get_payloads(r, w, missing, true, f) : OK;
     for (uint32_t i = 0; i < missing && !e; i++) {
         const struct chunk_col *col = &cols[which[w[i].at]];
         if (w[i].payload.raw.p)
-            e = chunk_column_some(w[i].payload, col, r->rows, r->time_ns, sel, nsel, mem, &ret[w[i].at], f);
+            e = chunk_column_some(w[i].payload, col, r->rows, times, sel, nsel, mem, &ret[w[i].at], f);
         else
             ret[w[i].at] = absent(col);
     }

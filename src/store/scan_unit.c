@@ -48,22 +48,6 @@ static void narrow(struct scan *sc, struct block *b)
 
 /* ---- short blocks ---------------------------------------------------------- */
 
-static const void *gather(struct arena *mem, const void *from, size_t each, const uint32_t *sel, uint32_t n)
-{
-    if (!from)
-        return NULL;
-    if (each == 1) {
-        uint8_t *to = arena_raw(mem, uint8_t, n);
-        for (uint32_t i = 0; i < n; i++)
-            to[i] = ((const uint8_t *)from)[sel[i]];
-        return to;
-    }
-    uint64_t *to = arena_raw(mem, uint64_t, n);
-    for (uint32_t i = 0; i < n; i++)
-        memcpy(&to[i], (const char *)from + (size_t)sel[i] * 8, 8);
-    return to;
-}
-
 /* The block's fixed arrays and selection become those of the selected rows alone; its
  * columns are the caller's. */
 static void shorten(struct scan *sc, struct block *b)
@@ -71,14 +55,14 @@ static void shorten(struct scan *sc, struct block *b)
     struct arena *mem = sc->block_mem;
     const uint32_t *sel = b->sel;
     uint32_t n = b->nsel;
-    b->time_ns = gather(mem, b->time_ns, 8, sel, n);
-    b->recv_ns = gather(mem, b->recv_ns, 8, sel, n);
-    b->start_ns = gather(mem, b->start_ns, 8, sel, n);
-    b->claimed_ns = gather(mem, b->claimed_ns, 8, sel, n);
-    b->value = gather(mem, b->value, 8, sel, n);
-    b->seq = gather(mem, b->seq, 8, sel, n);
-    b->temporality = gather(mem, b->temporality, 1, sel, n);
-    b->origin = gather(mem, b->origin, 1, sel, n);
+    b->time_ns = scan_gather(mem, b->time_ns, 8, sel, n);
+    b->recv_ns = scan_gather(mem, b->recv_ns, 8, sel, n);
+    b->start_ns = scan_gather(mem, b->start_ns, 8, sel, n);
+    b->claimed_ns = scan_gather(mem, b->claimed_ns, 8, sel, n);
+    b->value = scan_gather(mem, b->value, 8, sel, n);
+    b->seq = scan_gather(mem, b->seq, 8, sel, n);
+    b->temporality = scan_gather(mem, b->temporality, 1, sel, n);
+    b->origin = scan_gather(mem, b->origin, 1, sel, n);
     b->n = n;
     b->sel = scan_rows(sc, n);
 }
@@ -223,14 +207,13 @@ static enum err select_rows(struct reading *r, struct block *b, struct fault *f)
 }
 
 /* The columns asked for; the ones that were matched are there already. */
-static enum err read_wanted(struct reading *r, const uint32_t *matched, uint32_t nmatched, struct block *b, struct fault *f)
+static enum err read_wanted(struct reading *r, bool few, const uint32_t *matched, uint32_t nmatched, struct block *b, struct fault *f)
 {
     struct scan *sc = r->sc;
     struct arena *mem = sc->block_mem;
     uint32_t *which = arena_raw(mem, uint32_t, r->u->chunk->sum.ncols + 1), n = 0, k = 0;
     uint32_t nwanted = pick_columns(sc, r->u, is_wanted, which);
     struct column *cols = arena_new(mem, struct column, nwanted + 1);
-    bool few = is_few(b);
     uint32_t ncols = 0;
     for (uint32_t i = 0; i < nwanted; i++) {       /* both lists ascend */
         while (k < nmatched && matched[k] < which[i])
@@ -242,7 +225,8 @@ static enum err read_wanted(struct reading *r, const uint32_t *matched, uint32_t
         else
             cols[ncols++] = b->cols[k];
     }
-    enum err e = few ? read_columns_some(r, which, n, b->sel, b->nsel, &cols[ncols], f) : read_columns(r, which, n, &cols[ncols], f);
+    enum err e = few ? read_columns_some(r, which, n, b->sel, b->nsel, b->time_ns, &cols[ncols], f)
+                     : read_columns(r, which, n, &cols[ncols], f);
     b->cols = cols;
     b->ncols = ncols + n;
     return e;
@@ -282,11 +266,16 @@ enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
         return OK;
 
     /* ... then what is asked of them. */
-    e = read_fixed(&r, fixed_wanted(&sc->req, &u->chunk->sum), b, f);
-    r.time_ns = b->time_ns;
+    bool few = is_few(b);
+    uint32_t fixed = fixed_wanted(&sc->req, &u->chunk->sum);
+    e = few ? read_fixed_some(&r, fixed, b, f) : read_fixed(&r, fixed, b, f);
+    if (!few)
+        r.time_ns = b->time_ns;
     if (!e)
-        e = read_wanted(&r, matched, n, b, f);
-    if (!e && is_few(b))
-        shorten(sc, b);
+        e = read_wanted(&r, few, matched, n, b, f);
+    if (few) {
+        b->n = b->nsel;
+        b->sel = scan_rows(sc, b->n);
+    }
     return e;
 }
