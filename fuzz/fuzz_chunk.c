@@ -36,6 +36,22 @@ static uint64_t touch(const struct column *c, uint32_t rows)
     return sum;
 }
 
+/* Every third row from the second on, of an attribute and of each fixed column. */
+static void read_some(struct str blob, const struct chunk_col *col, uint32_t rows, struct arena *mem)
+{
+    struct chunk_payload p;
+    struct column c;
+    const void *array;
+    uint32_t *sel = arena_new(mem, uint32_t, rows), n = 0;
+    for (uint32_t i = 1; i < rows; i += 3)
+        sel[n++] = i;
+    if (n && !chunk_payload(blob, COLUMN, rows, mem, &p, NULL) && !chunk_column_some(p, col, rows, times(mem, n), sel, n, mem, &c, NULL))
+        (void)touch(&c, n);
+    for (unsigned i = 0; n && i < CHUNK_FIXED_COUNT; i++)
+        if (!chunk_payload(blob, i, rows, mem, &p, NULL))
+            (void)!chunk_fixed_some(p, (enum chunk_fixed)i, rows, sel, n, mem, &array, NULL);
+}
+
 /* Returns in how many ways the blob can be read. */
 static unsigned read_all(struct str blob, uint32_t rows, struct arena *mem)
 {
@@ -44,6 +60,7 @@ static unsigned read_all(struct str blob, uint32_t rows, struct arena *mem)
     struct column c;
     if (!chunk_column_read(blob, &col, rows, times(mem, rows), mem, &c, NULL))
         (void)touch(&c, rows);
+    read_some(blob, &col, rows, mem);
     struct chunk_summary s;
     n += chunk_summary_read(blob, mem, &s, NULL) == OK;
     bool maybe;
@@ -117,6 +134,25 @@ static void check_same(const struct value *a, const struct value *b)
         CHECK(value_eq(a, b));
 }
 
+/* Rows read alone are as in the whole column. */
+static void check_some(struct str blob, const struct chunk_col *col, uint32_t rows, const struct column *whole, struct arena *mem)
+{
+    struct chunk_payload p;
+    struct column some;
+    uint32_t *sel = arena_new(mem, uint32_t, rows), n = 0;
+    int64_t *all = (int64_t *)(uintptr_t)times(mem, rows), *own = arena_new(mem, int64_t, rows);
+    for (uint32_t i = rows / 3; i < rows; i += 1 + i % 2) {
+        own[n] = all[i];
+        sel[n++] = i;
+    }
+    CHECK(chunk_payload(blob, COLUMN, rows, mem, &p, NULL) == OK);
+    CHECK(chunk_column_some(p, col, rows, own, sel, n, mem, &some, NULL) == OK);
+    for (uint32_t i = 0; i < n; i++) {
+        struct value a = column_value(&some, i), b = column_value(whole, sel[i]);
+        check_same(&a, &b);
+    }
+}
+
 /* One column with a value from the bytes in each row. */
 static void round_trip(const uint8_t *p, size_t n, uint32_t rows, struct arena *mem)
 {
@@ -150,6 +186,7 @@ static void round_trip(const uint8_t *p, size_t n, uint32_t rows, struct arena *
         struct value v = column_value(&got, i);
         check_same(&v, &dict[code[i]]);
     }
+    check_some(out.blobs[out.nblobs - 1].data, &s.cols[0], rows, &got, mem);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -191,6 +191,75 @@ static bool is_absent(const struct model *m, uint32_t c)
     return true;
 }
 
+/* Selections of rows as queries make them: stretches, single rows, every so many. */
+static const struct { uint32_t from, step, most; } selections[] = {
+    { 0, 1, 1 }, { 0, 1, 10 }, { 5, 1, 40 }, { 100, 1, 3 }, { 0, 7, 1000 }, { 3, 64, 1000 }, { 1, 255, 1000 }, { 999, 1, 1 },
+};
+
+static uint32_t select_rows(size_t k, uint32_t rows, uint32_t *sel)
+{
+    uint32_t n = 0;
+    for (uint32_t i = selections[k].from; i < rows && n < selections[k].most; i += selections[k].step)
+        sel[n++] = i;
+    return n;
+}
+
+/* Some rows read alone, and gathered from the whole column, are as in the whole column. */
+static void check_some(struct str blob, const struct chunk_col *col, const struct column *whole, const struct block *b,
+                       struct arena mem, const char *name)
+{
+    struct chunk_payload p;
+    uint32_t *sel = arena_new(&mem, uint32_t, b->n);
+    assert_int_equal(chunk_payload(blob, col->column, b->n, &mem, &p, NULL), OK);
+    for (size_t k = 0; k < LEN(selections); k++) {
+        struct arena scratch = mem;
+        struct column some, gathered;
+        uint32_t n = select_rows(k, b->n, sel);
+        if (!n)
+            continue;
+        int64_t *times = arena_new(&scratch, int64_t, n);
+        for (uint32_t i = 0; i < n; i++)
+            times[i] = b->time_ns[sel[i]];
+        if (chunk_column_some(p, col, b->n, times, sel, n, &scratch, &some, NULL))
+            fail_row(name, "rows read alone", (uint32_t)k);
+        column_gather(whole, sel, n, &scratch, &gathered);
+        for (uint32_t i = 0; i < n; i++) {
+            struct value want = column_value(whole, sel[i]), x = column_value(&some, i), y = column_value(&gathered, i);
+            if (!same(&x, &want) || !same(&y, &want))
+                fail_row(name, "a row read alone", sel[i]);
+        }
+    }
+}
+
+static const void *fixed_array(const struct block *b, uint32_t column)
+{
+    const void *all[CHUNK_FIXED_COUNT] = { b->time_ns, b->recv_ns, b->start_ns, b->claimed_ns, b->value, b->temporality, b->origin, b->seq };
+    return all[column];
+}
+
+static void check_fixed_some(const struct str *blobs, const struct block *b, struct arena mem, const char *name)
+{
+    uint32_t *sel = arena_new(&mem, uint32_t, b->n);
+    for (uint32_t c = 0; c < CHUNK_FIXED_COUNT; c++) {
+        struct chunk_payload p;
+        size_t each = c == CHUNK_TEMPORALITY || c == CHUNK_ORIGIN ? 1 : 8;
+        struct arena scratch = mem;
+        if (!blobs[c].n)
+            continue;
+        assert_int_equal(chunk_payload(blobs[c], c, b->n, &scratch, &p, NULL), OK);
+        for (size_t k = 0; k < LEN(selections); k++) {
+            const void *got;
+            uint32_t n = select_rows(k, b->n, sel);
+            if (!n)
+                continue;
+            assert_int_equal(chunk_fixed_some(p, (enum chunk_fixed)c, b->n, sel, n, &scratch, &got, NULL), OK);
+            for (uint32_t i = 0; i < n; i++)
+                if (memcmp((const char *)got + i * each, (const char *)fixed_array(b, c) + sel[i] * each, each) != 0)
+                    fail_row(name, "a fixed column's row read alone", sel[i]);
+        }
+    }
+}
+
 void model_check(const struct model *m, const struct chunk_out *out, bool dropped, const char *name)
 {
     CLEANUP(arena_done) struct arena mem;
@@ -207,6 +276,7 @@ void model_check(const struct model *m, const struct chunk_out *out, bool droppe
     if (chunk_fixed_read(fixed, s.rows, &mem, &b, &f))
         fail_msg("%s: %s", name, f.msg);
     check_fixed(m, &b, name);
+    check_fixed_some(fixed, &b, mem, name);
 
     for (uint32_t c = 0; c < m->ncols; c++) {
         const struct chunk_col *col = chunk_summary_col(&s, m->keys[c].place, m->keys[c].name);
@@ -217,10 +287,12 @@ void model_check(const struct model *m, const struct chunk_out *out, bool droppe
         struct column got;
         if (chunk_column_read(blob_of(out, col->column, dropped), col, s.rows, b.time_ns, &mem, &got, &f))
             fail_msg("%s: %s", name, f.msg);
-        if (!dropped || !col->content)
+        if (!dropped || !col->content) {
             check_column(m, c, &got, &b, name);
-        else
+            check_some(blob_of(out, col->column, dropped), col, &got, &b, mem, name);
+        } else {
             assert_int_equal(column_value(&got, 0).type, V_NONE);
+        }
         check_listed(m, c, col, name);
     }
 }
