@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logql/coded.h"
 #include "logql/level.h"
 #include "model/names.h"
 
@@ -328,59 +329,50 @@ static enum level level_of_row(const struct binding *b, const struct level_sourc
     return l ? l : LEVEL_UNKNOWN;
 }
 
-/* What an event says by its code, where the event alone decides: Claude Code's records
- * have no severity. `decisive` is the class of tool_decision, which needs one look more. */
-struct event_levels {
-    const struct column *event, *decision;
-    uint8_t *level;                                /* by code of event */
-    bool *rejects;                                 /* by code of decision; NULL: there is no such column */
-};
-
-enum { LEVEL_DECISION = LEVEL_COUNT };
-
 static bool coded(const struct label_ref *ref)
 {
-    return ref->n == 1 && ref->at[0]->code;
+    return !ref->n || (ref->n == 1 && ref->at[0]->code);
 }
 
-static bool event_levels(struct binding *b, const struct level_sources *s, struct event_levels *ret)
+/* What an event says by its code. Claude Code's records have no severity, so that event
+ * and decision alone decide: table[event * 2 + is it a rejection]. */
+static void levels_by_event(struct binding *b, const struct column *event, const struct column *decision, uint32_t *level)
 {
     char scratch[VALUE_TEXT_MAX];
-    if (!coded(&s->event) || s->number.n || s->text.n || (s->decision.n && !coded(&s->decision)))
-        return false;
-    *ret = (struct event_levels){ .event = s->event.at[0], .decision = s->decision.n ? s->decision.at[0] : NULL };
-    ret->level = arena_new(&b->mem, uint8_t, ret->event->ndict);
-    for (uint32_t i = 0; i < ret->event->ndict; i++) {
-        struct str event = value_text(&ret->event->dict[i], scratch);
-        bool open = level_of_event(event, S("")) != level_of_event(event, S("reject"));
-        ret->level[i] = (uint8_t)(open ? (int)LEVEL_DECISION : (int)level_of_event(event, S("")));
+    struct selection all = { NULL, b->block->n };
+    uint8_t *table = arena_new(&b->mem, uint8_t, 2 * event->ndict), *rejects = arena_new(&b->mem, uint8_t, decision ? decision->ndict : 1);
+    for (uint32_t i = 0; i < 2 * event->ndict; i++) {
+        enum level l = level_of_event(value_text(&event->dict[i / 2], scratch), i % 2 ? S("reject") : S(""));
+        table[i] = (uint8_t)(l ? l : LEVEL_INFO);
     }
-    if (!ret->decision)
-        return true;
-    ret->rejects = arena_new(&b->mem, bool, ret->decision->ndict);
-    for (uint32_t i = 0; i < ret->decision->ndict; i++)
-        ret->rejects[i] = str_eq(value_text(&ret->decision->dict[i], scratch), S("reject"));
-    return true;
+    for (uint32_t i = 0; decision && i < decision->ndict; i++)
+        rejects[i] = str_eq(value_text(&decision->dict[i], scratch), S("reject"));
+    uint32_t events[CODES_STRIP], decisions[CODES_STRIP] = { 0 };
+    for (uint32_t from = 0; from < all.n; from += CODES_STRIP) {
+        uint32_t n = MIN(all.n - from, (uint32_t)CODES_STRIP);
+        codes_read(event, &all, from, n, events);
+        if (decision)
+            codes_read(decision, &all, from, n, decisions);
+        for (uint32_t i = 0; i < n; i++)
+            level[from + i] = table[2 * events[i] + rejects[decisions[i]]];
+    }
 }
 
-static enum level level_by_event(const struct event_levels *e, uint32_t row)
+/* Pushed rows say their level in labels or in the line. */
+static bool is_any_pushed(const struct block *blk)
 {
-    uint8_t l = e->level[column_code(e->event, row)];
-    if (l == LEVEL_DECISION)
-        return e->rejects && e->rejects[column_code(e->decision, row)] ? LEVEL_WARN : LEVEL_INFO;
-    return l ? (enum level)l : LEVEL_INFO;
+    return !blk->origin || memchr(blk->origin, ORIGIN_LOKI, blk->n);
 }
 
 static void fill_levels(struct binding *b, const struct level_sources *s, uint32_t *code)
 {
     const struct block *blk = b->block;
-    struct event_levels e = { 0 };
-    bool by_event = event_levels(b, s, &e);
-    for (uint32_t i = 0; i < blk->nsel; i++) {
-        uint32_t row = blk->sel[i];
-        bool pushed = !blk->origin || blk->origin[row] == ORIGIN_LOKI;
-        code[row] = by_event && !pushed ? level_by_event(&e, row) : level_of_row(b, s, row);
+    if (s->event.n && coded(&s->event) && !s->number.n && !s->text.n && coded(&s->decision) && !is_any_pushed(blk)) {
+        levels_by_event(b, s->event.at[0], s->decision.n ? s->decision.at[0] : NULL, code);
+        return;
     }
+    for (uint32_t i = 0; i < blk->nsel; i++)
+        code[blk->sel[i]] = level_of_row(b, s, blk->sel[i]);
 }
 
 static void add_level(struct binding *b, struct names *names)

@@ -122,6 +122,15 @@ static bool test(const struct line_filter *l, struct str line)
     return l->negative;
 }
 
+static bool line_filter_passes_all(const struct stage *s)
+{
+    const struct line_filter *l = s->arg;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!l->negative && l->op != T_PIPE_PATTERN && !l->at[i].ip && !l->at[i].text.n)
+            return true;
+    return false;
+}
+
 static void *line_filter_bind(struct pipeline *p, const struct stage *s)
 {
     struct bound_filter *b = arena_new(p->ctx->mem, struct bound_filter, 1);
@@ -172,5 +181,5 @@ static bool line_filter_choose(void *bound, struct pipeline *p, struct selection
 
 const struct stage_def stage_line_filter = {
     .parse = line_filter_parse, .print = line_filter_print, .bind = line_filter_bind, .run = line_filter_run,
-    .choose = line_filter_choose, .keeps_line = true, .keeps_labels = true,
+    .choose = line_filter_choose, .passes_all = line_filter_passes_all, .keeps_line = true, .keeps_labels = true,
 };

@@ -32,6 +32,7 @@ struct stage_def {
     /* Drops the lines that run() would drop, by columns, when no stage before has changed
      * anything; false: it takes more than columns, the selection is as it was. NULL: never. */
     bool (*choose)(void *bound, struct pipeline *p, struct selection *s);
+    bool (*passes_all)(const struct stage *s);                   /* it drops no line whatever there is; NULL: false */
     bool keeps_line, keeps_labels;                 /* does not change the line; the labels */
     bool limits;                                   /* afterwards only labels that it names are left */
 };

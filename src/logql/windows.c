@@ -86,11 +86,13 @@ struct wcell *windows_cell(struct windows *w, struct wseries *s, uint32_t k)
     return &s->cells[at];
 }
 
-void windows_value(struct windows *w, struct wcell *c, double v)
+enum { VALUES_FIRST = 64 };
+
+void windows_value_room(struct windows *w, struct wcell *c)
 {
-    uint64_t n = (uint64_t)c->count;
-    *arena_push(w->ctx->mem, c->values, n, c->cap) = v;
-    c->count = (int64_t)n;
+    uint64_t cap = c->cap ? 2 * c->cap : VALUES_FIRST;
+    c->values = arena_grow(w->ctx->mem, c->values, sizeof *c->values * c->cap, sizeof *c->values * cap, _Alignof(double));
+    c->cap = cap;
 }
 
 static void add_to_sums(struct windows *w, struct wseries *s, int64_t t, double v)

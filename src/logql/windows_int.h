@@ -75,4 +75,11 @@ static inline uint32_t wcursor_at(const struct windows *w, int64_t t, struct wcu
 struct wseries *windows_series(struct windows *w, uint32_t series);
 /* The series' cell of window k, made if need be. */
 struct wcell *windows_cell(struct windows *w, struct wseries *s, uint32_t k);
-void windows_value(struct windows *w, struct wcell *c, double v);     /* KEEP_VALUES */
+void windows_value_room(struct windows *w, struct wcell *c);          /* KEEP_VALUES: for one more */
+
+static inline void windows_value(struct windows *w, struct wcell *c, double v)
+{
+    if ((uint64_t)c->count == c->cap)
+        windows_value_room(w, c);
+    c->values[c->count++] = v;
+}
