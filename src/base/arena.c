@@ -12,7 +12,9 @@
  * further than its owner has to leave word of it.
  *
  * Ranges are kept on a short process-wide list, with their first pages, so that
- * the arena of a small request costs no system call.
+ * the arena of a small request costs no system call; a few keep as much as a large
+ * request takes (faults for fresh pages cost more than decoding into them), until
+ * arenas_rest().
  *
  * Under AddressSanitizer everything that is not allocated is poisoned, with a
  * gap after each allocation.
@@ -58,18 +60,19 @@ static void unpoison(const void *p, size_t n) { (void)p, (void)n; }
 #define KEEP_RESET     ((size_t)1 << 20)           /* touched bytes a reset leaves in place: one batch */
 #define KEEP_DONE      ((size_t)64 << 10)          /* touched bytes of a range on the free list */
 enum { PAGE_ROUND = 64 << 10 };                   /* a multiple of any system's page */
-enum { FREE_MAX = 16 };                            /* ranges on the list: 1 MiB resident at most */
+#define KEEP_WARM      ((size_t)1536 << 10)        /* ... and of a few of them: a request of 1,000 rows fits */
+enum { FREE_MAX = 16, WARM_MAX = 4 };              /* ranges on the list: 1 MiB resident, and 6 more until arenas_rest() */
 
 struct range {
     size_t size;                                   /* of the whole range with this header */
     char *dirty;
     struct range *next;
-    size_t pad;                                    /* keeps base aligned to 32 bytes */
+    size_t warm;                                   /* 1: one of WARM_MAX; a whole word keeps base aligned to 32 bytes */
 };
 
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct range *free_list;                    /* under free_lock */
-static unsigned free_count;                        /* under free_lock */
+static unsigned free_count, warm_count;            /* under free_lock */
 
 static struct range *range_of(const struct arena *a)
 {
@@ -96,6 +99,8 @@ static struct range *range_take(size_t size)
             r = *at;
             *at = r->next;
             free_count--;
+            warm_count -= (unsigned)r->warm;
+            r->warm = 0;
             break;
         }
     }
@@ -133,6 +138,31 @@ static void range_trim(struct range *r, size_t keep)
     r->dirty = cut;
 }
 
+/* Onto the list, warm if fewer than so many are. */
+static void range_give(struct range *r, unsigned warm_max)
+{
+    CHECK(pthread_mutex_lock(&free_lock) == 0);
+    r->warm = r->dirty > (char *)r + KEEP_DONE && warm_count < warm_max;
+    warm_count += (unsigned)r->warm;
+    CHECK(pthread_mutex_unlock(&free_lock) == 0);
+    range_trim(r, r->warm ? KEEP_WARM : KEEP_DONE);
+
+    CHECK(pthread_mutex_lock(&free_lock) == 0);
+    bool kept = free_count < FREE_MAX;
+    if (kept) {
+        r->next = free_list;
+        free_list = r;
+        free_count++;
+    } else {
+        warm_count -= (unsigned)r->warm;
+    }
+    CHECK(pthread_mutex_unlock(&free_lock) == 0);
+    if (!kept) {
+        unpoison(r, r->size);
+        CHECK(munmap(r, r->size) == 0);
+    }
+}
+
 void arena_init(struct arena *a, size_t budget_bytes)
 {
     size_t size = reserve_size(budget_bytes);
@@ -148,20 +178,23 @@ void arena_done(struct arena *a)
     if (!a->base)
         return;
     struct range *r = range_of(a);
-    range_trim(r, KEEP_DONE);
     *a = (struct arena){ 0 };
+    range_give(r, WARM_MAX);
+}
 
+/* Those that are on the list now; whatever is given back meanwhile may stay warm. */
+void arenas_rest(void)
+{
     CHECK(pthread_mutex_lock(&free_lock) == 0);
-    bool kept = free_count < FREE_MAX;
-    if (kept) {
-        r->next = free_list;
-        free_list = r;
-        free_count++;
-    }
+    struct range *all = free_list;
+    free_list = NULL;
+    free_count = warm_count = 0;
     CHECK(pthread_mutex_unlock(&free_lock) == 0);
-    if (!kept) {
-        unpoison(r, r->size);
-        CHECK(munmap(r, r->size) == 0);
+    while (all) {
+        struct range *r = all;
+        all = r->next;
+        r->warm = 0;
+        range_give(r, 0);
     }
 }
 

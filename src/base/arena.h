@@ -24,6 +24,7 @@ void arena_done(struct arena *a);
 void arena_reset(struct arena *a);                 /* keeps the range, returns large touched parts to the system */
 void arena_rewind(struct arena *a);                /* keeps everything touched: for the next round of the same work */
 void arena_keep(struct arena *a, size_t bytes);    /* empties; what was touched beyond `bytes` goes back */
+void arenas_rest(void);                            /* memory that a burst of requests left goes back; any thread */
 bool arena_over(const struct arena *a);
 size_t arena_used(const struct arena *a);
 
