@@ -188,7 +188,7 @@ struct row *row_new(struct build *b, uint32_t cells)
     struct row *r = batch_row(b->batch);
     r->origin = ORIGIN_OTLP;
     r->group = b->group;
-    r->cells = (struct cells){ arena_new(b->mem, struct cell, cells), 0, cells };
+    r->cells = (struct cells){ arena_raw(b->mem, struct cell, cells), 0, cells };
     b->tag++;
     return r;
 }

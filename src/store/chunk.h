@@ -66,7 +66,7 @@ struct chunk_col {
     bool content;                                  /* in the content file; may be gone */
     bool full;                                     /* every row has a value */
     uint32_t types;                                /* bit 1 << vtype of each type that occurs */
-    uint32_t distinct;                             /* distinct values, absent not counted; 0: not counted */
+    uint32_t distinct;                             /* distinct values at most, absent not counted; 0: not counted */
     const struct value *values;                    /* all of them, when few and short; else NULL */
     uint32_t nvalues;
     bool ranged;                                   /* all values are numbers: V_INT, V_DOUBLE */

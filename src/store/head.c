@@ -105,6 +105,27 @@ static void dict_grow(struct head *h, struct head_col *c, uint32_t n)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* Request ids, prompts, times: looking each up costs a cache miss and finds nothing. Labels
+ * of samples name series, and there equal values must have one code. */
+enum { LISTED_FROM = 512, LISTED_PART = 8 };       /* of so many at most an eighth came back */
+
+static bool turns_listed(const struct head *h, const struct head_col *c, uint32_t n)
+{
+    return h->table != TABLE_SAMPLE && c->looked_up >= LISTED_FROM && n - 1 >= c->looked_up - c->looked_up / LISTED_PART;
+}
+
+static uint32_t dict_put(struct head *h, struct head_col *c, const struct value *v, uint32_t n, uint64_t *bytes)
+{
+    if (n == c->cap)
+        dict_grow(h, c, n);
+    c->dict[n] = *v;
+    if (has_text(v->type))
+        c->dict[n].s = pool_str(h, v->s);
+    *bytes += sizeof *v + (has_text(v->type) ? v->s.n : 0);
+    atomic_store_explicit(&c->ndict, n + 1, memory_order_release);
+    return n;
+}
+
 static bool same_value(const struct value *a, const struct value *b)
 {
     return a->type == V_STR && b->type == V_STR ? str_eq(a->s, b->s) : value_eq(a, b);
@@ -116,8 +137,11 @@ static uint32_t intern(struct head *h, struct head_col *c, const struct cell *ce
 {
     const struct value *v = &cell->v;
     uint32_t n = atomic_load_explicit(&c->ndict, memory_order_relaxed);
+    if (c->listed)
+        return dict_put(h, c, v, n, bytes);
     if (!c->index || n * 2 > c->index->cap)
         index_grow(c);
+    c->looked_up++;
     uint32_t i = cell->hash & (c->index->cap - 1);
     for (; c->index->slots[i].code; i = (i + 1) & (c->index->cap - 1)) {
         const struct head_slot *s = &c->index->slots[i];
@@ -125,15 +149,12 @@ static uint32_t intern(struct head *h, struct head_col *c, const struct cell *ce
             return s->code;
     }
 
-    if (n == c->cap)
-        dict_grow(h, c, n);
-    c->dict[n] = *v;
-    if (has_text(v->type))
-        c->dict[n].s = pool_str(h, v->s);
     c->index->slots[i] = (struct head_slot){ cell->hash, n };
-    *bytes += sizeof *v + 2 * sizeof(struct head_slot) + (has_text(v->type) ? v->s.n : 0);
-    atomic_store_explicit(&c->ndict, n + 1, memory_order_release);
-    return n;
+    *bytes += 2 * sizeof(struct head_slot);
+    c->listed = turns_listed(h, c, n);
+    if (c->listed)
+        mem_freep(&c->index);
+    return dict_put(h, c, v, n, bytes);
 }
 
 /* ---- columns --------------------------------------------------------------- */
@@ -313,6 +334,16 @@ static void code_group(struct append *a, const struct cells *cells, struct group
     g->done = true;
 }
 
+/* The places in the indexes where a coming row's values will be looked for. */
+static void expect_cells(const struct append *a, const struct cells *cells)
+{
+    for (uint32_t i = 0; i < cells->n; i++) {
+        const struct head_col *col = a->cols[cells->at[i].col].col;
+        if (col && col->index)
+            __builtin_prefetch(&col->index->slots[cells->at[i].hash & (col->index->cap - 1)]);
+    }
+}
+
 static void put_cells(struct append *a, uint32_t at, const struct cells *cells)
 {
     for (uint32_t i = 0; i < cells->n; i++) {
@@ -344,6 +375,8 @@ static void put_fixed(struct head *h, uint32_t at, const struct batch *b, const 
         atomic_store_explicit(&h->recv_max, b->recv_ns, memory_order_relaxed);
 }
 
+enum { EXPECT_ROWS = 2 };                          /* ahead: a row has about twenty such places */
+
 void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t seq)
 {
     CHECK(gen_fits(g, b));
@@ -357,6 +390,8 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
         const struct row *r = &b->rows[i];
         if (!keep[i])
             continue;
+        if (i + EXPECT_ROWS < b->nrows)
+            expect_cells(&a, &b->rows[i + EXPECT_ROWS].cells);
         uint32_t at = h->written++, shared = 0;
         if (r->group != ROW_NO_GROUP) {
             struct group_codes *codes = &groups[r->group];

@@ -25,6 +25,8 @@ struct head_col {
     _Atomic uint32_t ndict;
     uint32_t cap;
     struct head_index *index;                      /* writer only: value -> code */
+    uint32_t looked_up;                            /* writer only: values so far, each asked of the index */
+    bool listed;                                   /* writer only: values hardly repeat, so each has a code of its own */
 };
 
 struct pool_part;

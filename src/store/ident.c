@@ -26,6 +26,21 @@ static struct ident_slot *place(const struct ident *s, struct id128 id)
     return &s->slots[i];
 }
 
+static bool is_full(const struct ident *s, uint32_t n)
+{
+    return (uint64_t)n * 3 > (uint64_t)s->cap * 2;
+}
+
+void ident_reserve(struct ident *s, uint32_t n)
+{
+    CHECK(!s->cap);
+    if (!n)
+        return;
+    for (s->cap = IDENT_FIRST; is_full(s, n);)
+        s->cap *= 2;
+    s->slots = mem_alloc(s->cap * sizeof *s->slots);
+}
+
 static void grow(struct ident *s)
 {
     struct ident old = *s;
@@ -53,7 +68,7 @@ void ident_expect(const struct ident *s, struct id128 id)
 
 void ident_put(struct ident *s, struct id128 id, double value)
 {
-    if ((uint64_t)(s->n + 1) * 3 > (uint64_t)s->cap * 2)
+    if (is_full(s, s->n + 1))
         grow(s);
     struct ident_slot *at = place(s, id);
     CHECK(is_free(at));

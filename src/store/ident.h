@@ -22,6 +22,7 @@ struct ident {
 void ident_done(struct ident *s);
 struct ident_slot *ident_find(const struct ident *s, struct id128 id);     /* NULL if absent */
 void ident_expect(const struct ident *s, struct id128 id);                  /* it will be looked for soon */
+void ident_reserve(struct ident *s, uint32_t n);                            /* an empty one that will hold about n */
 void ident_put(struct ident *s, struct id128 id, double value);            /* CHECKs that it is absent */
 
 /* What becomes of a row whose id is known with this value. */

@@ -92,7 +92,10 @@ void store_seal(struct store *s)
         return;
     GUARD(&s->lock);
     s->nsealed++;
-    append_live(s, gen_new(GENERATION_ROWS));
+    struct gen *fresh = gen_new(GENERATION_ROWS);
+    for (int t = 0; t < TABLE_COUNT; t++)          /* it will be like the one before */
+        ident_reserve(&fresh->idents[t], s->live->idents[t].n);
+    append_live(s, fresh);
     pthread_cond_signal(&s->flush_cond);
 }
 
