@@ -108,6 +108,10 @@ struct chunk_payload {
 };
 MUST enum err chunk_payload(struct str blob, uint32_t column, uint32_t rows, struct arena *mem, struct chunk_payload *ret,
                             struct fault *f);
+/* The same into memory of at least chunk_payload_size() bytes, a multiple of 8. The size is
+ * what the blob claims, not checked yet; 0 for what is no blob. */
+size_t chunk_payload_size(struct str blob);
+MUST enum err chunk_payload_into(struct str blob, uint32_t column, void *out, size_t size, struct chunk_payload *ret, struct fault *f);
 MUST enum err chunk_fixed_decode(struct chunk_payload p, enum chunk_fixed column, uint32_t rows, struct arena *mem,
                                  struct block *ret, struct fault *f);
 MUST enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,

@@ -227,6 +227,29 @@ enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *
     return OK;
 }
 
+size_t chunk_payload_size(struct str blob)
+{
+    if (blob.n < HEAD_SIZE + SUM_SIZE)
+        return 0;
+    size_t raw = (size_t)load_le((const uint8_t *)blob.p + 4, 4);
+    return raw > CHUNK_RAW_MAX ? 0 : (raw + 8) & ~(size_t)7;
+}
+
+enum err chunk_payload_into(struct str blob, uint32_t column, void *out, size_t size, struct chunk_payload *ret, struct fault *f)
+{
+    struct blob b;
+    enum err e = blob_check(blob, column, &b, f);
+    if (e)
+        return e;
+    CHECK(b.raw < size);
+    if (b.packed && zip_unzstd_exact(b.body, out, b.raw, f))
+        return fault_set(f, E_CORRUPT, 0, "column %u cannot be inflated", column);
+    if (!b.packed && b.raw)
+        memcpy(out, b.body.p, b.raw);
+    *ret = (struct chunk_payload){ (uint8_t)b.enc, { out, b.raw } };
+    return OK;
+}
+
 enum err chunk_payload(struct str blob, uint32_t column, uint32_t rows, struct arena *mem, struct chunk_payload *ret,
                        struct fault *f)
 {

@@ -24,7 +24,7 @@
 #define SCAN_ROWS_MAX        UINT64_C(2000000000)  /* one scan, when the query sets no limit */
 #define SCAN_BYTES_MAX       (UINT64_C(64) << 30)
 #define SCAN_ARENA_BYTES     (UINT64_C(256) << 20) /* one decoded chunk and what comes with it */
-#define SCAN_KEEP_BYTES      (UINT64_C(16) << 20)  /* of that, kept touched between scans */
+#define SCAN_KEEP_BYTES      (UINT64_C(24) << 20)  /* of that, kept touched between scans */
 #define SCAN_REST_NS         (INT64_C(60) * NS_PER_S)  /* and given back, with the cache, after so long without one */
 #define CACHE_BYTES          (UINT64_C(64) << 20)  /* decoded columns, when the configuration does not say */
 #define REPLAY_ARENA_BYTES   (UINT64_C(512) << 20) /* one request decoded again: never less than a receiver allows */

@@ -8,7 +8,10 @@
  */
 #include <string.h>
 
+#include "store/crew.h"
 #include "store/scan_int.h"
+
+enum { TOGETHER_BYTES = 512 << 10, SCAN_ROOM_MIN = 64 << 10 };
 
 static struct cache_key key_of(const struct reading *r, uint32_t column, enum cached_kind kind)
 {
@@ -42,8 +45,42 @@ struct wanted {
     uint32_t at;                                   /* the caller's number for it */
     struct chunk_payload payload;                  /* raw.p NULL: there is no blob */
     size_t stored;
-    bool kept;                                     /* the payload is in the cache */
+    struct str blob;                               /* to be inflated into room */
+    void *room;
+    size_t size;
+    enum err err;
 };
+
+static void inflate_one(void *arg, uint32_t i)
+{
+    struct wanted *w = ((struct wanted **)arg)[i];
+    w->err = chunk_payload_into(w->blob, w->column, w->room, w->size, &w->payload, NULL);
+}
+
+/* Side by side, where it is enough work for two. */
+static enum err inflate(struct reading *r, struct wanted **w, uint32_t n, struct fault *f)
+{
+    struct arena *mem = r->sc->block_mem;
+    size_t all = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        w[i]->size = chunk_payload_size(w[i]->blob);
+        all += w[i]->size;
+        if (!w[i]->size)
+            return fault_set(f, E_CORRUPT, 0, "column %u is no block", w[i]->column);
+        if (w[i]->size + SCAN_ROOM_MIN > (size_t)(mem->end - mem->pos))
+            return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", w[i]->column);
+        w[i]->room = arena_alloc_raw(mem, w[i]->size, 8);
+    }
+    if (all >= TOGETHER_BYTES)
+        crew_run(r->sc->s->crew, n, inflate_one, w);
+    else
+        for (uint32_t i = 0; i < n; i++)
+            inflate_one(w, i);
+    for (uint32_t i = 0; i < n; i++)
+        if (w[i]->err)                             /* once more, for what is to be said */
+            return chunk_payload_into(w[i]->blob, w[i]->column, w[i]->room, w[i]->size, &w[i]->payload, f);
+    return OK;
+}
 
 /* Payloads of the columns: kept ones, then the others in one go. */
 static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bool keep, struct fault *f)
@@ -53,7 +90,6 @@ static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bo
     uint32_t *numbers = arena_raw(mem, uint32_t, n + 1), *which = arena_raw(mem, uint32_t, n + 1), missing = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct cached *x = look_up(r, w[i].column, CACHED_RAW);
-        w[i].kept = x;
         if (x) {
             w[i].payload = (struct chunk_payload){ x->enc, x->raw };
             w[i].stored = x->stored;
@@ -66,18 +102,22 @@ static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bo
         return OK;
     struct str *blobs = arena_new(mem, struct str, missing);
     enum err e = part_read(r->u->item, r->u->chunk, numbers, missing, mem, blobs, f);
-    for (uint32_t i = 0; i < missing && !e; i++) {
+    if (e)
+        return e;
+    struct wanted **packed = arena_new(mem, struct wanted *, missing);
+    uint32_t npacked = 0;
+    for (uint32_t i = 0; i < missing; i++) {
         struct wanted *x = &w[which[i]];
+        x->blob = blobs[i];
         x->stored = blobs[i].n;
         sc->stats.bytes_read += blobs[i].n;
-        if (!blobs[i].n)
-            continue;
-        e = chunk_payload(blobs[i], x->column, r->rows, mem, &x->payload, f);
-        if (!e && keep) {
-            struct cached *c = cache_keep_raw(sc->s->cache, key_of(r, x->column, CACHED_RAW), x->payload.enc, x->payload.raw, x->stored);
-            cached_unref(c);                       /* this block has its own copy */
-        }
+        if (blobs[i].n)
+            packed[npacked++] = x;
     }
+    e = inflate(r, packed, npacked, f);
+    for (uint32_t i = 0; i < npacked && !e && keep; i++)         /* this block has its own copy */
+        cached_unref(cache_keep_raw(sc->s->cache, key_of(r, packed[i]->column, CACHED_RAW), packed[i]->payload.enc,
+                                    packed[i]->payload.raw, packed[i]->stored));
     return e;
 }
 

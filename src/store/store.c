@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "store/cache.h"
+#include "store/crew.h"
 #include "store/store_int.h"
 
 void store_report(struct store *s, const char *cause, const char *text)
@@ -152,6 +153,13 @@ static void set_defaults(struct store_config *c)
     c->flush_age_ns = c->flush_age_ns ? c->flush_age_ns : FLUSH_AGE_NS;
 }
 
+/* One for each processor but the caller's. */
+static uint32_t scan_helpers(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 1 ? (uint32_t)MIN(n - 1, 64L) : 0;
+}
+
 static struct store *store_new(const struct store_config *c)
 {
     struct store *s = mem_alloc(sizeof *s);
@@ -175,6 +183,7 @@ static struct store *store_new(const struct store_config *c)
     };
     set_defaults(&s->cfg);
     s->cache = cache_new(s->cfg.cache_bytes, s->cfg.clock);
+    s->crew = crew_new(scan_helpers());
     pthread_mutex_init(&s->apply_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->queue_lock, NULL);
@@ -340,6 +349,7 @@ void store_close(struct store *s)
         ident_done(&s->sets[i].ids);
     store_scan_rest(s, INT64_MAX);
     cache_free(s->cache);
+    crew_free(s->crew);
     mem_free(s->carries);
     store_metas_free(s);
     journal_close(s->journal);

@@ -17,7 +17,7 @@
 #include "store/part.h"
 #include "store/store.h"
 
-enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024, SCAN_ARENAS = 4 };
+enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024, SCAN_ARENAS = 2 };
 
 /* Identities of a flushed generation, and of which frames it held. */
 struct kept_idents {
@@ -41,6 +41,7 @@ struct carry_job {
 };
 
 struct cache;
+struct crew;
 struct store {
     struct sink sink;                              /* first: a sink is its store */
     struct source source;
@@ -62,6 +63,7 @@ struct store {
     uint64_t sets_clock;
 
     struct cache *cache;                           /* of what scans decoded */
+    struct crew *crew;                             /* helps scans to inflate */
 
     pthread_mutex_t lock;
     struct arena *scan_arenas[SCAN_ARENAS];        /* idle ones */
