@@ -113,13 +113,46 @@ static void put_escape(struct buf *out, unsigned char c, char how)
     buf_put(out, text, sizeof(text));
 }
 
+#define BYTES(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* How many bytes from p on stand for themselves: ASCII from the blank on, but '"' and '\\'.
+ * Eight at a time: a byte's top bit is set in `odd` if it, or one below it, is another. */
+static size_t plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t x, quote, slash;
+        memcpy(&x, p + i, 8);
+        quote = x ^ BYTES('"');
+        slash = x ^ BYTES('\\');
+        uint64_t odd = x | (x - BYTES(0x20)) | (quote - BYTES(1)) | (slash - BYTES(1));
+        if (odd & BYTES(0x80))
+            break;
+    }
+    while (i < n && escape_of((unsigned char)p[i]) == 0)
+        i++;
+    return i;
+}
+
 static void put_quoted(struct buf *out, struct str s)
 {
+    size_t i = plain_run(s.p, s.n);
+    if (i == s.n) {                                /* nearly always: in one piece */
+        char *at = buf_room(out, s.n + 2);
+        if (!at)
+            return;
+        at[0] = '"';
+        if (s.n)
+            memcpy(at + 1, s.p, s.n);
+        at[s.n + 1] = '"';
+        buf_grew(out, s.n + 2);
+        return;
+    }
     buf_byte(out, '"');
-    size_t run = 0, i = 0;                         /* [run, i) goes out as it is */
+    size_t run = 0;                                /* [run, i) goes out as it is */
     while (i < s.n) {
         char how = escape_of((unsigned char)s.p[i]);
-        size_t n = how == 1 ? utf8_step(s, i) : how == 0;
+        size_t n = how == 1 ? utf8_step(s, i) : how == 0 ? plain_run(s.p + i, s.n - i) : 0;
         if (n) {
             i += n;
             continue;

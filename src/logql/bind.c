@@ -71,6 +71,33 @@ uint32_t names_extracted(struct names *n, uint32_t name)
     return n->extracted[name];
 }
 
+struct ranked {
+    struct str text;
+    uint32_t name;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    return str_cmp(x->text, y->text);
+}
+
+const uint32_t *names_ranks(struct names *n)
+{
+    if (n->nranks == n->n)
+        return n->ranks;
+    struct ranked *all = mem_alloc(sizeof *all * n->n);
+    for (uint32_t i = 0; i < n->n; i++)
+        all[i] = (struct ranked){ n->at[i], i };
+    qsort(all, n->n, sizeof *all, by_text);
+    n->ranks = arena_new(n->mem, uint32_t, n->n);
+    for (uint32_t i = 0; i < n->n; i++)
+        n->ranks[all[i].name] = i;
+    n->nranks = n->n;
+    mem_free(all);
+    return n->ranks;
+}
+
 /* ---- what a column is --------------------------------------------------------- */
 
 struct field {

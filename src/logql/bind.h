@@ -24,12 +24,15 @@ struct names {
     uint32_t *plain;                               /* "x_extracted" -> "x"; NAME_NONE */
     uint32_t *extracted;                           /* "x" -> "x_extracted", once asked for */
     uint32_t n, cap;
+    uint32_t *ranks, nranks;                       /* private */
 };
 
 void names_init(struct names *n, struct arena *mem);
 void names_done(struct names *n);
 uint32_t names_id(struct names *n, struct str name);          /* copies a new name */
 uint32_t names_extracted(struct names *n, uint32_t name);
+/* By name: where it comes among all names there are now, in the order of their texts. */
+const uint32_t *names_ranks(struct names *n);
 
 /* One label of the block: its columns in the order in which they count. */
 struct bound {

@@ -92,19 +92,51 @@ static void heap_put(struct log_job *j, struct candidate c)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
+enum { LABELS_PLAIN = 128 };                       /* more labels than this are sorted by texts */
+
+/* The labels of a line, by category, with the numbers of their names. */
 struct collector {
     struct log_job *j;
     struct taken *t;
     uint32_t cap[3];
+    uint32_t names[3][LABELS_PLAIN];
 };
 
 static void collect(void *arg, enum category cat, uint32_t name, struct str value)
 {
     struct collector *c = arg;
     struct arena *mem = c->j->ctx->mem;
+    uint32_t at = c->t->n[cat];
     if (name == c->j->pipe.preserve_name)
         return;
+    if (at < LABELS_PLAIN)
+        c->names[cat][at] = name;
     *arena_push(mem, c->t->labels[cat], c->t->n[cat], c->cap[cat]) = (struct label){ c->j->pipe.names.at[name], arena_str(mem, value) };
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    return str_cmp(x->name, y->name);
+}
+
+/* By the ranks of their names: columns come nearly in order. */
+static void sort_labels(const uint32_t *ranks, struct label *at, uint32_t *names, uint32_t n)
+{
+    if (n > LABELS_PLAIN) {
+        qsort(at, n, sizeof *at, by_name);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        struct label l = at[i];
+        uint32_t name = names[i], k = i;
+        for (; k && ranks[names[k - 1]] > ranks[name]; k--) {
+            at[k] = at[k - 1];
+            names[k] = names[k - 1];
+        }
+        at[k] = l;
+        names[k] = name;
+    }
 }
 
 static void take(struct log_job *j, struct candidate *c)
@@ -113,9 +145,16 @@ static void take(struct log_job *j, struct candidate *c)
     entry_begin(&e, &j->pipe, c->row);
     CHECK(entry_run(&e, j->chosen, j->plan.nstages));
     c->taken = arena_new(j->ctx->mem, struct taken, 1);
+    struct collector col;
+    col.j = j;
+    col.t = c->taken;
+    for (int cat = CAT_STREAM; cat <= CAT_PARSED; cat++)
+        col.cap[cat] = 0;
     c->taken->line = arena_str(j->ctx->mem, e.line);
-    struct collector col = { .j = j, .t = c->taken };
     entry_each(&e, collect, &col);
+    const uint32_t *ranks = names_ranks(&j->pipe.names);
+    for (int cat = CAT_STREAM; cat <= CAT_PARSED; cat++)
+        sort_labels(ranks, c->taken->labels[cat], col.names[cat], c->taken->n[cat]);
 }
 
 /* Puts the row into the heap if it is good enough and passes the stages from the chosen on. */
@@ -251,28 +290,26 @@ static enum err read_rows(struct log_job *j, struct fault *f)
 
 /* ---- streams -------------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
+/* The lists of both, which are sorted; of equal names the one of `a` comes first. */
+static struct labels merge(struct arena *mem, struct labels a, struct labels b)
 {
-    const struct label *x = a, *y = b;
-    return str_cmp(x->name, y->name);
-}
-
-/* Sorted; empty values stay, since a parser may have found them. */
-static struct labels sorted(struct label *at, uint32_t n)
-{
-    if (n > 1)
-        qsort(at, n, sizeof *at, by_name);
+    if (!a.n || !b.n)
+        return a.n ? a : b;
+    struct label *at = arena_new(mem, struct label, a.n + b.n);
+    uint32_t n = 0, i = 0, k = 0;
+    while (i < a.n && k < b.n)
+        at[n++] = str_cmp(b.at[k].name, a.at[i].name) < 0 ? b.at[k++] : a.at[i++];
+    while (i < a.n)
+        at[n++] = a.at[i++];
+    while (k < b.n)
+        at[n++] = b.at[k++];
     return (struct labels){ at, n };
 }
 
-static struct labels all_labels(struct arena *mem, const struct taken *t)
+/* Empty values stay, since a parser may have found them. */
+static struct labels labels_in(const struct taken *t, enum category cat)
 {
-    struct label *at = arena_new(mem, struct label, t->n[0] + t->n[1] + t->n[2] + 1);
-    uint32_t n = 0;
-    for (int c = CAT_STREAM; c <= CAT_PARSED; c++)
-        for (uint32_t i = 0; i < t->n[c]; i++)
-            at[n++] = t->labels[c][i];
-    return sorted(at, n);
+    return (struct labels){ t->labels[cat], t->n[cat] };
 }
 
 static int by_labels(const void *a, const void *b)
@@ -285,8 +322,9 @@ static void add_entry(struct log_job *j, struct keyset *keys, bool categorized, 
 {
     struct arena *mem = j->ctx->mem;
     const struct taken *t = c->taken;
-    struct labels stream = sorted(t->labels[CAT_STREAM], t->n[CAT_STREAM]);
-    struct labels all = categorized ? stream : all_labels(mem, t);
+    struct labels stream = labels_in(t, CAT_STREAM), all = stream;
+    if (!categorized)
+        all = merge(mem, merge(mem, stream, labels_in(t, CAT_META)), labels_in(t, CAT_PARSED));
     bool fresh;
     uint32_t id = keyset_all(keys, all, &fresh);
     if (fresh)
@@ -294,7 +332,7 @@ static void add_entry(struct log_job *j, struct keyset *keys, bool categorized, 
     struct log_stream *s = &ret->streams[id];
     *arena_push(mem, s->entries, s->n, s->cap) = (struct log_entry){
         .time_ns = c->t, .line = t->line,
-        .meta = sorted(t->labels[CAT_META], t->n[CAT_META]), .parsed = sorted(t->labels[CAT_PARSED], t->n[CAT_PARSED]),
+        .meta = labels_in(t, CAT_META), .parsed = labels_in(t, CAT_PARSED),
     };
     ret->entries++;
 }
