@@ -17,6 +17,7 @@
 #include "logql/windows_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "query/aggregate.h"
 #include "query/sum.h"
@@ -86,13 +87,16 @@ struct wcell *windows_cell(struct windows *w, struct wseries *s, uint32_t k)
     return &s->cells[at];
 }
 
-enum { VALUES_FIRST = 64 };
+enum { VALUES_FIRST = 8, VALUES_MOST = 1024 };     /* of a piece: as many as there are already, within these */
 
 void windows_value_room(struct windows *w, struct wcell *c)
 {
-    uint64_t cap = c->cap ? 2 * c->cap : VALUES_FIRST;
-    c->values = arena_grow(w->ctx->mem, c->values, sizeof *c->values * c->cap, sizeof *c->values * cap, _Alignof(double));
-    c->cap = cap;
+    uint32_t n = (uint32_t)MIN(MAX(c->count, (int64_t)VALUES_FIRST), (int64_t)VALUES_MOST);
+    struct vchunk *fresh = arena_alloc_raw(w->ctx->mem, sizeof *fresh + sizeof fresh->v[0] * n, _Alignof(struct vchunk));
+    fresh->before = c->values;
+    fresh->n = n;
+    c->values = fresh;
+    c->next = fresh->v;
 }
 
 static void add_to_sums(struct windows *w, struct wseries *s, int64_t t, double v)
@@ -159,12 +163,24 @@ static void sum_cells(const struct windows *w, const struct wseries *s, struct t
     }
 }
 
-static void show_cells(const struct windows *w, const struct wseries *s, struct tser *out)
+static double quantile_of_cell(const struct windows *w, const struct wcell *c, double *scratch)
+{
+    size_t n = 0;
+    for (const struct vchunk *v = c->values; v; v = v->before) {
+        size_t some = v == c->values ? (size_t)(c->next - v->v) : v->n;
+        memcpy(scratch + n, v->v, sizeof *scratch * some);
+        n += some;
+    }
+    CHECK(n == (size_t)c->count);
+    return quantile_of(w->param, scratch, n);
+}
+
+static void show_cells(const struct windows *w, const struct wseries *s, double *scratch, struct tser *out)
 {
     for (uint32_t i = 0; i < s->ncells; i++) {
         const struct wcell *c = &s->cells[i];
         if (c->count)
-            out->v[s->from + i - out->from] = windows_mode(w) == CELL_VALUES ? quantile_of(w->param, c->values, (size_t)c->count) : c->in;
+            out->v[s->from + i - out->from] = windows_mode(w) == CELL_VALUES ? quantile_of_cell(w, c, scratch) : c->in;
     }
 }
 
@@ -231,10 +247,14 @@ static void fold_points(const struct windows *w, const struct wseries *s, double
 
 enum err windows_result(struct windows *w, const struct labels *labels, struct vec *ret, struct fault *f)
 {
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < w->nseries; i++)
-        most = MAX(most, w->series[i].npoints);
-    double *scratch = arena_new(w->ctx->mem, double, most + 1);
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < w->nseries; i++) {
+        const struct wseries *s = &w->series[i];
+        most = MAX(most, (uint64_t)s->npoints);
+        for (uint32_t k = 0; k < s->ncells && windows_mode(w) == CELL_VALUES; k++)
+            most = MAX(most, (uint64_t)s->cells[k].count);
+    }
+    double *scratch = arena_raw(w->ctx->mem, double, most + 1);
     for (uint32_t i = 0; i < w->nseries; i++) {
         struct wseries *s = &w->series[i];
         enum err e = query_check(w->ctx, f);
@@ -249,7 +269,7 @@ enum err windows_result(struct windows *w, const struct labels *labels, struct v
         if (w->op->adds)
             sum_cells(w, s, out);
         else if (s->ncells)
-            show_cells(w, s, out);
+            show_cells(w, s, scratch, out);
         else
             fold_points(w, s, scratch, out);
         tser_trim(out);

@@ -4,6 +4,13 @@
 
 #include "logql/windows.h"
 
+/* Numbers that a cell keeps, in pieces that are not moved again. */
+struct vchunk {
+    struct vchunk *before;
+    uint32_t n;
+    double v[];
+};
+
 /* One window of one series, or where a number enters and another one leaves. */
 struct wcell {
     union {
@@ -15,8 +22,8 @@ struct wcell {
             };
         };
         struct {
-            double *values;                        /* KEEP_VALUES */
-            uint64_t cap;
+            struct vchunk *values;                 /* KEEP_VALUES: the newest piece, and its next free place */
+            double *next;
         };
     };
     int64_t count;                                 /* of points that enter, less those that leave */
@@ -79,7 +86,8 @@ void windows_value_room(struct windows *w, struct wcell *c);          /* KEEP_VA
 
 static inline void windows_value(struct windows *w, struct wcell *c, double v)
 {
-    if ((uint64_t)c->count == c->cap)
+    if (!c->values || c->next == c->values->v + c->values->n)
         windows_value_room(w, c);
-    c->values[c->count++] = v;
+    *c->next++ = v;
+    c->count++;
 }
