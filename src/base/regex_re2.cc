@@ -11,6 +11,7 @@ extern "C" {
 
 #include <re2/re2.h>
 
+#include <cctype>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -116,19 +117,90 @@ re2::StringPiece Piece(struct str s)
     return re2::StringPiece(s.p ? s.p : "", s.n);
 }
 
-/* The text that a pattern asks for wherever it stands, when that is all it does: "text"
- * unanchored, ".*text.*" anchored. Empty otherwise. Dots match every byte then, also those
- * of malformed UTF-8, as they do in Go. */
-std::string OnlyContains(const std::string &s, enum regex_mode mode)
+/* One alternative of a pattern that is made of literals: what stands before and behind the
+ * text is anything, or nothing. Dots match every byte then, also those of malformed UTF-8,
+ * as they do in Go. */
+struct Literal {
+    std::string text;
+    bool before = false, behind = false;
+
+    bool Match(struct str s) const
+    {
+        if (s.n < text.size() || (!before && !behind && s.n != text.size()))
+            return false;
+        if (text.empty())
+            return true;
+        if (before && behind)
+            return memmem(s.p, s.n, text.data(), text.size()) != nullptr;
+        return memcmp(before ? s.p + s.n - text.size() : s.p, text.data(), text.size()) == 0;
+    }
+};
+
+constexpr size_t kLiteralsMax = 16;                /* more are faster as an automaton */
+
+/* Reads plain characters and escaped punctuation up to '|', ')' or ".*"; false: there is more to it. */
+bool ReadText(const std::string &s, size_t &i, std::string &text)
 {
-    const std::string any = mode == REGEX_FULL ? ".*" : "";
-    if (s.size() <= 2 * any.size() || s.compare(0, any.size(), any) != 0 || s.compare(s.size() - any.size(), any.size(), any) != 0)
-        return "";
-    std::string text = s.substr(any.size(), s.size() - 2 * any.size());
-    for (unsigned char c : text)
-        if (c >= 0x80 || c == 0 || std::string("\\.+*?()|[]{}^$").find(static_cast<char>(c)) != std::string::npos)
-            return "";
-    return text;
+    for (; i < s.size() && s[i] != '|' && s[i] != ')' && s.compare(i, 2, ".*") != 0; i++) {
+        bool escaped = s[i] == '\\' && i + 1 < s.size() && ispunct(static_cast<unsigned char>(s[i + 1]));
+        if (!escaped && strchr("\\.+*?()[]{}^$", s[i]))   /* the NUL too */
+            return false;
+        i += escaped;
+        text += s[i];
+    }
+    return true;
+}
+
+/* alternatives := [".*"] text [".*"] { "|" ... } up to `end`. */
+bool ReadAlternatives(const std::string &s, size_t &i, std::vector<Literal> &out)
+{
+    for (;;) {
+        Literal l;
+        for (; s.compare(i, 2, ".*") == 0; i += 2)
+            l.before = true;
+        if (!ReadText(s, i, l.text))
+            return false;
+        for (; s.compare(i, 2, ".*") == 0; i += 2)
+            l.behind = true;
+        if (l.text.empty())
+            l.behind |= l.before;
+        out.push_back(l);
+        if (out.size() > kLiteralsMax)
+            return false;
+        if (i == s.size() || s[i] != '|')
+            return i == s.size() || s[i] == ')';
+        i++;
+    }
+}
+
+/* The pattern as literals: alternatives, or ".*" ( alternatives ) ".*"; else none. */
+std::vector<Literal> Literals(const std::string &s, enum regex_mode mode)
+{
+    std::vector<Literal> all;
+    size_t i = 0;
+    bool before = false, behind = false;
+    if (mode == REGEX_FULL && ReadAlternatives(s, i, all) && i == s.size())
+        return all;
+    all.clear();
+    i = 0;
+    for (; s.compare(i, 2, ".*") == 0; i += 2)
+        before = true;
+    bool group = i < s.size() && s[i] == '(';
+    i += group ? s.compare(i, 3, "(?:") == 0 ? 3 : 1 : 0;
+    if (!ReadAlternatives(s, i, all))
+        return {};
+    if (group && (i == s.size() || s[i++] != ')'))
+        return {};
+    for (; s.compare(i, 2, ".*") == 0; i += 2)
+        behind = true;
+    if (i != s.size())
+        return {};
+    bool search = mode == REGEX_SEARCH;
+    for (Literal &l : all) {
+        l.before |= before || search;
+        l.behind |= behind || search;
+    }
+    return all;
 }
 
 } // namespace
@@ -136,12 +208,12 @@ std::string OnlyContains(const std::string &s, enum regex_mode mode)
 struct regex {
     RE2 re;
     RE2::Anchor anchor;
-    std::string contains;                          /* see OnlyContains() */
+    std::vector<Literal> literals;                 /* all there is to it; none: it is more than literals */
     std::vector<std::string> names; /* by group number; empty where unnamed */
 
     regex(const std::string &pattern, enum regex_mode mode)
         : re(pattern, Fixed()), anchor(mode == REGEX_FULL ? RE2::ANCHOR_BOTH : RE2::UNANCHORED),
-          contains(OnlyContains(pattern, mode))
+          literals(Literals(pattern, mode))
     {
     }
 };
@@ -182,14 +254,20 @@ extern "C" void regex_freep(struct regex **r)
 
 extern "C" bool regex_match(const struct regex *r, struct str s)
 {
-    if (!r->contains.empty())
-        return s.n && memmem(s.p, s.n, r->contains.data(), r->contains.size());
-    return r->re.Match(Piece(s), 0, s.n, r->anchor, nullptr, 0);
+    if (r->literals.empty())
+        return r->re.Match(Piece(s), 0, s.n, r->anchor, nullptr, 0);
+    for (const Literal &l : r->literals)
+        if (l.Match(s))
+            return true;
+    return false;
 }
 
 extern "C" struct str regex_contains(const struct regex *r)
 {
-    return { r->contains.empty() ? nullptr : r->contains.data(), r->contains.size() };
+    if (r->literals.size() != 1 || !r->literals[0].before || !r->literals[0].behind || r->literals[0].text.empty())
+        return { nullptr, 0 };
+    const std::string &text = r->literals[0].text;
+    return { text.data(), text.size() };
 }
 
 extern "C" uint32_t regex_groups(const struct regex *r)

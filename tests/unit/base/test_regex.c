@@ -51,6 +51,38 @@ static void matches(void **state)
     regex_free(NULL);
 }
 
+/* Patterns that are literals are told without RE2, and must say what it says of the same in
+ * two more groups, where they are not taken for literals. */
+static void literals(void **state)
+{
+    static const struct str patterns[] = {
+        S(""), S("a"), S("ab"), S(".*"), S(".*.*"), S("a.*"), S(".*a"), S(".*a.*"), S("a|b"), S("a|"), S("|"), S("(a|b)"), S("(?:a|b)"),
+        S(".*(a|b)"), S(".*(a|b).*"), S("(a|b).*"), S(".*a|b"), S("a|b.*"), S(".*a|b.*"), S("(a|b"), S("(a)?"), S("(a)*b"), S("a.*b"),
+        S("a.*?"), S(".*?a"), S(".*+"), S("a.*|.*b|ab"), S("a\\.b"), S("a\\-b|\\|"), S("\\d"), S("\\Qa.b\\E"), S("a{2}"), S("^a"), S("a$"),
+        S("[a]"), S("(?i)A"), S("((a))"), S("(a)(b)"), S("(a.*|b)"), S(".*(a.*|.*b).*"), S("\xc3\xa9"), S(".*\xc3\xa9.*"), S("a.b"),
+        S("a+"), S("()"), S("(|a)b"), S("a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s"),
+    };
+    static const struct str texts[] = {
+        S(""), S("a"), S("b"), S("ab"), S("ba"), S("aab"), S("xaz"), S("a.b"), S("a-b"), S("|"), S("a\nb"), S("xbx"), S("A"), S("s"),
+        S("\xc3\xa9"), S("x\xc3\xa9x"), S("1"), S("aa"), S("bb\na"),
+    };
+    (void)state;
+    struct arena mem;
+    arena_init(&mem, 1 << 20);
+    for (size_t i = 0; i < 2 * LEN(patterns); i++) {
+        enum regex_mode mode = i % 2 ? REGEX_SEARCH : REGEX_FULL;
+        struct str p = patterns[i / 2];
+        CLEANUP(regex_freep) struct regex *r = NULL, *whole = NULL;
+        struct fault f = { 0 };
+        bool bad = regex_new(p, mode, &r, &f) != OK;
+        assert_int_equal(bad, regex_new(arena_fmt(&mem, "(?:(?:" STR_FMT "))", STR_ARG(p)), mode, &whole, &f) != OK);
+        for (size_t k = 0; k < LEN(texts) && !bad; k++)
+            if (regex_match(r, texts[k]) != regex_match(whole, texts[k]))
+                fail_msg(STR_FMT " (%s) on '" STR_FMT "'", STR_ARG(p), mode == REGEX_FULL ? "all" : "search", STR_ARG(texts[k]));
+    }
+    arena_done(&mem);
+}
+
 static const struct { struct str pattern; enum err err; const char *msg; } errors[] = {
     { S("a(b"), E_SYNTAX, "error parsing regexp: missing closing ): `a(b`" },
     { S("a)"), E_SYNTAX, "error parsing regexp: unexpected ): `a)`" },
@@ -116,6 +148,6 @@ static void groups(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(matches), cmocka_unit_test(refused), cmocka_unit_test(groups) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(matches), cmocka_unit_test(literals), cmocka_unit_test(refused), cmocka_unit_test(groups) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
