@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *must(void *p, size_t n)
 {
@@ -34,6 +37,13 @@ void mem_freep(void *pp)
     void **p = pp;
     free(*p);
     *p = NULL;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 void *mem_pages(size_t n)

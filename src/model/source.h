@@ -26,7 +26,8 @@ struct scan_stats {
 /* Arrays of a block that a query can do without, as bits of scan_req.without. */
 enum scan_without {
     WITHOUT_RECV = 1, WITHOUT_START = 2, WITHOUT_CLAIMED = 4, WITHOUT_VALUE = 8,
-    WITHOUT_TEMPORALITY = 16, WITHOUT_ORIGIN = 32, WITHOUT_SEQ = 64,
+    WITHOUT_TEMPORALITY = 16, WITHOUT_ORIGIN = 32, WITHOUT_SEQ = 64, WITHOUT_TIME = 128,
+    WITHOUT_ALL = 255,
 };
 
 struct block;

@@ -102,6 +102,7 @@ MUST enum err chunk_column_read(struct str blob, const struct chunk_col *col, ui
 /* The two steps of reading a blob, for whoever keeps payloads: checked and inflated, then
  * decoded. What is decoded may point into the payload. A payload that did not come from
  * chunk_payload() with the same column must not be given. */
+enum { CHUNK_ENC_TIME = 6 };                       /* needs the rows' own times to decode */
 struct chunk_payload {
     uint8_t enc;
     struct str raw;

@@ -18,7 +18,7 @@ enum chunk_enc {
     ENC_INT = 3,       /* integers, rows without one in a bitmap */
     ENC_DOUBLE = 4,    /* doubles, likewise */
     ENC_LIST = 5,      /* a value per row that has one, mostly distinct */
-    ENC_TIME = 6,      /* a time, as the difference to the row's own */
+    ENC_TIME = CHUNK_ENC_TIME, /* a time, as the difference to the row's own */
     ENC_SUMMARY = 64,
     ENC_FILTER = 65,
 };

@@ -22,6 +22,7 @@ static enum err names_by_scan(struct source *src, const struct scan_req *req,
     struct scan *sc;
     const struct block *b;
     r.all_labels = true;
+    r.without = WITHOUT_ALL;
     enum err e = store_scan_begin(src, &r, &sc, f);
     if (e)
         return e;
@@ -150,6 +151,7 @@ enum err store_label_values(struct source *src, const struct scan_req *req, stru
     r.all_labels = false;
     r.labels = &label;
     r.nlabels = 1;
+    r.without = WITHOUT_ALL;
     enum err e = store_scan_begin(src, &r, &sc, f);
     if (e)
         return e;

@@ -48,8 +48,9 @@ static void scan_arena_give(struct store *s, struct arena *a)
         GUARD(&s->lock);
         if (s->nscan_arenas < SCAN_ARENAS) {
             s->scan_arenas[s->nscan_arenas++] = TAKE(a);
-            s->scan_used_mono_ns = clock_mono(s->cfg.clock);
         }
+        s->scan_used_mono_ns = clock_mono(s->cfg.clock);
+        s->scan_rested = false;
     }
     scan_arena_free(a);
 }
@@ -58,14 +59,19 @@ void store_scan_rest(struct store *s, int64_t before_mono_ns)
 {
     struct arena *all[SCAN_ARENAS];
     uint32_t n = 0;
+    bool at_rest;
     {
         GUARD(&s->lock);
-        while (s->nscan_arenas && s->scan_used_mono_ns < before_mono_ns)
+        at_rest = !s->scan_rested && s->scan_used_mono_ns < before_mono_ns;
+        s->scan_rested |= at_rest;
+        while (at_rest && s->nscan_arenas)
             all[n++] = s->scan_arenas[--s->nscan_arenas];
     }
     while (n)
         scan_arena_free(all[--n]);
     cache_sweep(s->cache, before_mono_ns);
+    if (at_rest)
+        mem_trim();                                /* what queries allocated beside */
 }
 
 /* ---- the version ----------------------------------------------------------- */

@@ -277,16 +277,17 @@ enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, stru
         else
             w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
     }
-    enum err e = missing ? need_time(r, f) : OK;
-    if (!e && missing)
-        e = get_payloads(r, w, missing, false, f);
+    enum err e = missing ? get_payloads(r, w, missing, false, f) : OK;
     for (uint32_t i = 0; i < missing && !e; i++) {
         const struct chunk_col *col = &cols[which[w[i].at]];
         struct column *to = &ret[w[i].at];
         *to = absent(col);
         if (!w[i].payload.raw.p)
             continue;
-        e = chunk_column_decode(w[i].payload, col, r->rows, r->time_ns, r->sc->block_mem, to, f);
+        if (w[i].payload.enc == CHUNK_ENC_TIME)
+            e = need_time(r, f);
+        if (!e)
+            e = chunk_column_decode(w[i].payload, col, r->rows, r->time_ns, r->sc->block_mem, to, f);
         if (e)
             return e;
         struct cached *x = cache_keep_column(r->sc->s->cache, key_of(r, col->column, CACHED_COLUMN), to, r->rows, w[i].stored);
@@ -295,6 +296,15 @@ enum err read_columns(struct reading *r, const uint32_t *which, uint32_t n, stru
     }
     for (uint32_t i = 0; i < n && !e; i++)
         add_numbers(r, cols[which[i]].column, &ret[i]);
+    return e;
+}
+
+/* Times of the rows, which the query did without and a column cannot. */
+static enum err some_times(struct reading *r, const uint32_t *sel, uint32_t nsel, const int64_t **ret, struct fault *f)
+{
+    struct block b = { .n = r->rows, .sel = sel, .nsel = nsel, .time_ns = r->time_ns };
+    enum err e = read_fixed_some(r, 1u << CHUNK_TIME, &b, f);
+    *ret = b.time_ns;
     return e;
 }
 
@@ -318,9 +328,11 @@ enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n,
     enum err e = missing ? get_payloads(r, w, missing, true, f) : OK;
     for (uint32_t i = 0; i < missing && !e; i++) {
         const struct chunk_col *col = &cols[which[w[i].at]];
-        if (w[i].payload.raw.p)
+        if (w[i].payload.raw.p && w[i].payload.enc == CHUNK_ENC_TIME && !times)
+            e = some_times(r, sel, nsel, &times, f);
+        if (!e && w[i].payload.raw.p)
             e = chunk_column_some(w[i].payload, col, r->rows, times, sel, nsel, mem, &ret[w[i].at], f);
-        else
+        else if (!e)
             ret[w[i].at] = absent(col);
     }
     return e;

@@ -172,7 +172,7 @@ static uint32_t fixed_wanted(const struct scan_req *r, const struct chunk_summar
 {
     const uint32_t of_samples = 1u << CHUNK_START | 1u << CHUNK_VALUE | 1u << CHUNK_TEMPORALITY;
     static const struct { uint32_t without; enum chunk_fixed column; } all[] = {
-        { 0, CHUNK_TIME }, { WITHOUT_RECV, CHUNK_RECV }, { WITHOUT_START, CHUNK_START }, { WITHOUT_CLAIMED, CHUNK_CLAIMED },
+        { WITHOUT_TIME, CHUNK_TIME }, { WITHOUT_RECV, CHUNK_RECV }, { WITHOUT_START, CHUNK_START }, { WITHOUT_CLAIMED, CHUNK_CLAIMED },
         { WITHOUT_VALUE, CHUNK_VALUE }, { WITHOUT_TEMPORALITY, CHUNK_TEMPORALITY }, { WITHOUT_ORIGIN, CHUNK_ORIGIN },
         { WITHOUT_SEQ, CHUNK_SEQ },
     };
@@ -269,7 +269,7 @@ enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
     bool few = is_few(b);
     uint32_t fixed = fixed_wanted(&sc->req, &u->chunk->sum);
     e = few ? read_fixed_some(&r, fixed, b, f) : read_fixed(&r, fixed, b, f);
-    if (!few)
+    if (!few && b->time_ns)
         r.time_ns = b->time_ns;
     if (!e)
         e = read_wanted(&r, few, matched, n, b, f);

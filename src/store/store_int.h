@@ -69,6 +69,7 @@ struct store {
     struct arena *scan_arenas[SCAN_ARENAS];        /* idle ones */
     uint32_t nscan_arenas;
     int64_t scan_used_mono_ns;
+    bool scan_rested;                              /* since the last one */
     pthread_cond_t flush_cond, flushed_cond;
     struct gen *oldest, *live;                     /* the list ends with live */
     uint32_t nsealed;                              /* generations that wait for the flusher */
