@@ -58,7 +58,10 @@ static enum err add_ints(struct encoder *c, enum chunk_fixed column, const int64
 {
     CLEANUP(buf_done) struct buf b = { 0 };
     buf_init(&b, CHUNK_RAW_MAX);
-    put_ints(&b, v, c->n, scratch);
+    if (column == CHUNK_RECV)
+        put_few_ints(&b, v, c->n, scratch);
+    else
+        put_ints(&b, v, c->n, scratch);
     struct str data;
     enum err e = blob_seal(&b, ENC_INT, column, c->mem, &data, c->fault);
     if (!e)

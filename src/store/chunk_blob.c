@@ -18,7 +18,7 @@
 #include "base/zip.h"
 #include "store/chunk_int.h"
 
-enum { BLOB_FORMAT = 1, HEAD_SIZE = 8, SUM_SIZE = 8, FLAG_ZSTD = 1 };
+enum { BLOB_FORMAT = 2, HEAD_SIZE = 8, SUM_SIZE = 8, FLAG_ZSTD = 1 };
 enum { ZSTD_LEVEL = 1, ZSTD_WORTH = 24 };          /* smaller payloads never win against zstd's own header */
 /* The most that decoding takes per row: a value, a code, numbers on the way, the text
  * of a UUID or a prefix; and per byte of payload: hex doubles it. */

@@ -7,6 +7,9 @@
  *     integers, cheaper than codes           INT
  *     doubles with many distinct values      DOUBLE
  *     values that come back                  DICT   dictionary, codes of 1, 2 or 4 bytes
+ *     ... and nearly always as the row before has it, or new
+ *                                            STEPS  the same, codes as differences (session.id,
+ *                                                   prompt.id, event.sequence)
  *     values that do not                     LIST   in row order
  *
  * A dictionary is in the order of first appearance: rows are sorted by session,
@@ -17,9 +20,19 @@
 #include "base/clock.h"
 #include "store/chunk_int.h"
 
-enum { CODES_CHEAP = 256 };                        /* up to so many distinct values a code byte wins */
+enum { STEPS_VALUES = 64, STEPS_UP = 64, STEPS_ODD = 4 };       /* more than 1 of 64 rows new, less than 1 of 4 anything else */
+enum { CODES_CHEAP = 256, NUMBERS_FROM = 32 };     /* doubles up to so many, texts of digits up to so many: a code byte wins */
 
 /* --- taking rows -------------------------------------------------------------------- */
+
+/* Entries of the dictionary besides the first that say "absent" too: the rule has none. */
+static bool has_absent(const struct column *c)
+{
+    bool found = false;
+    for (uint32_t k = 1; k < c->ndict; k++)
+        found |= c->dict[k].type == V_NONE;
+    return found;
+}
 
 static void gather_codes(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret)
 {
@@ -27,10 +40,11 @@ static void gather_codes(const struct column *c, const uint32_t *order, uint32_t
     uint32_t *fresh = arena_new(mem, uint32_t, c->ndict);        /* their code -> ours, 0: not seen yet */
     uint32_t *seen = arena_new(mem, uint32_t, (size_t)MIN(n, c->ndict) + 1);
     uint32_t nseen = 0;
+    bool look = has_absent(c);                     /* each look is a cache miss */
     for (uint32_t i = 0; i < n; i++) {
         uint32_t old = column_code(c, order[i]);
         CHECK(old < c->ndict);
-        if (c->dict[old].type == V_NONE)
+        if (!old || (look && c->dict[old].type == V_NONE))
             continue;
         if (!fresh[old]) {
             fresh[old] = ++nseen;
@@ -196,10 +210,14 @@ static int64_t *offsets_from_time(const struct chunk_vals *v, const int64_t *tim
     return at;
 }
 
+enum { AHEAD = 8 };                                /* texts lie where they came to the head: each look is a cache miss */
+
 /* Integers, or texts that are integers written out: as numbers. */
 static bool dict_numbers(const struct chunk_vals *v, enum vtype t, int64_t *ret)
 {
     for (uint32_t k = 1; k < v->ndict; k++) {
+        if (t == V_STR && k + AHEAD < v->ndict)
+            __builtin_prefetch(v->dict[k + AHEAD].s.p);
         ret[k] = v->dict[k].i;
         if (t == V_STR && !plain_int(v->dict[k].s, &ret[k]))
             return false;
@@ -207,19 +225,21 @@ static bool dict_numbers(const struct chunk_vals *v, enum vtype t, int64_t *ret)
     return true;
 }
 
-/* Would the rows' numbers cost less than codes and a dictionary? Codes cost about their
- * entropy, the logarithm of their number. */
-static bool numbers_win(const struct chunk_vals *v, enum vtype t, struct arena scratch)
+/* The rows' numbers, if they cost less than codes and a dictionary; else NULL. Codes cost
+ * about their entropy, the logarithm of their number. */
+static int64_t *numbers_win(const struct chunk_vals *v, enum vtype t, struct arena *mem)
 {
-    int64_t *dict = arena_new(&scratch, int64_t, v->ndict), *rows = arena_new(&scratch, int64_t, v->present);
+    int64_t *rows = arena_raw(mem, int64_t, v->present);
+    struct arena scratch = *mem;
+    int64_t *dict = arena_raw(&scratch, int64_t, v->ndict);
     if (!dict_numbers(v, t, dict))
-        return false;
+        return NULL;
     uint32_t n = 0, distinct = v->ndict - 1;
     for (uint32_t i = 0; i < v->rows; i++)
         if (v->code[i])
             rows[n++] = dict[v->code[i]];
     uint64_t code_bits = (uint64_t)(32 - __builtin_clz(distinct)) * v->present;
-    return ints_cost(rows, n) < code_bits + ints_cost(dict + 1, distinct);
+    return ints_cost(rows, n) < code_bits + ints_cost(dict + 1, distinct) ? rows : NULL;
 }
 
 /* Against the numbers as they are; ISO text is never cheaper than its offset. */
@@ -228,17 +248,19 @@ static bool time_wins(const struct chunk_vals *v, const int64_t *offsets, enum t
     return form == TIME_ISO || ints_cost(offsets, v->present) < ints_cost(present_ints(v, &scratch), v->present);
 }
 
-static enum chunk_enc choose(const struct chunk_vals *v, struct arena scratch)
+/* *ret_numbers: of the rows, where they are what is to be written; else NULL. */
+static enum chunk_enc choose(const struct chunk_vals *v, struct arena *mem, int64_t **ret_numbers)
 {
     enum vtype t = one_type(v);
+    *ret_numbers = NULL;
     if (!v->code)
         return t == V_INT ? ENC_INT : ENC_DOUBLE;
     bool come_back = v->ndict - 1 <= v->present / 2;
     if (t == V_INT)
-        return come_back && !numbers_win(v, t, scratch) ? ENC_DICT : ENC_INT;
+        return come_back && !(*ret_numbers = numbers_win(v, t, mem)) ? ENC_DICT : ENC_INT;
     if (t == V_DOUBLE)
         return come_back && v->ndict <= CODES_CHEAP ? ENC_DICT : ENC_DOUBLE;
-    if (t == V_STR && v->ndict > CODES_CHEAP && numbers_win(v, t, scratch))
+    if (t == V_STR && v->ndict > NUMBERS_FROM && (*ret_numbers = numbers_win(v, t, mem)))
         return ENC_LIST;
     return come_back ? ENC_DICT : ENC_LIST;
 }
@@ -252,7 +274,19 @@ unsigned code_width(uint32_t ndict)
     return ndict <= 65536 ? 2 : 4;
 }
 
-static void put_dict(struct buf *b, const struct chunk_vals *v, struct arena scratch)
+/* A dictionary is in the order of first appearance, so that a code that is new is one more
+ * than some row's before: often the very one before. */
+static bool goes_by_steps(const struct chunk_vals *v)
+{
+    uint32_t same = 0, up = 0;
+    for (uint32_t i = 1; i < v->rows; i++) {
+        same += v->code[i] == v->code[i - 1];
+        up += v->code[i] == v->code[i - 1] + 1;
+    }
+    return v->ndict > STEPS_VALUES && up > v->rows / STEPS_UP && same + up > v->rows - v->rows / STEPS_ODD;
+}
+
+static void put_dict(struct buf *b, bool steps, const struct chunk_vals *v, struct arena scratch)
 {
     put_varint(b, v->ndict - 1);
     put_values(b, v->dict + 1, v->ndict - 1, scratch);
@@ -260,16 +294,20 @@ static void put_dict(struct buf *b, const struct chunk_vals *v, struct arena scr
     uint8_t *p = (uint8_t *)buf_room(b, (size_t)v->rows * width);
     if (!p)
         return;
-    for (unsigned k = 0; k < width; k++)
-        for (uint32_t i = 0; i < v->rows; i++)
-            p[(size_t)k * v->rows + i] = (uint8_t)(v->code[i] >> 8 * k);
+    for (unsigned k = 0; k < width; k++) {
+        uint32_t before = 0;
+        for (uint32_t i = 0; i < v->rows; i++) {
+            p[(size_t)k * v->rows + i] = (uint8_t)((v->code[i] - before) >> 8 * k);
+            before = steps ? v->code[i] : 0;
+        }
+    }
     buf_grew(b, (size_t)v->rows * width);
 }
 
-static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_vals *v, struct arena scratch)
+static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_vals *v, const int64_t *numbers, struct arena scratch)
 {
-    if (enc == ENC_DICT) {
-        put_dict(b, v, scratch);
+    if (enc == ENC_DICT || enc == ENC_STEPS) {
+        put_dict(b, enc == ENC_STEPS, v, scratch);
         return;
     }
     if (enc == ENC_CONST) {
@@ -279,7 +317,9 @@ static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_val
     }
     put_valid(b, valid_of(v, &scratch), v->rows);
     if (enc == ENC_INT)
-        put_ints(b, present_ints(v, &scratch), v->present, scratch);
+        put_ints(b, numbers ? numbers : present_ints(v, &scratch), v->present, scratch);
+    else if (enc == ENC_LIST && numbers)
+        put_int_texts(b, numbers, v->present, scratch);
     else if (enc == ENC_DOUBLE)
         put_doubles(b, present_doubles(v, &scratch), v->present, scratch);
     else
@@ -302,8 +342,11 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
         put_valid(&b, valid_of(v, &scratch), v->rows);
         put_ints(&b, offsets, v->present, scratch);
     } else {
-        enc = is_constant(v) ? ENC_CONST : choose(v, scratch);
-        put_column(&b, enc, v, scratch);
+        int64_t *numbers = NULL;
+        enc = is_constant(v) ? ENC_CONST : choose(v, &scratch, &numbers);
+        if (enc == ENC_DICT && goes_by_steps(v))
+            enc = ENC_STEPS;
+        put_column(&b, enc, v, numbers, scratch);
     }
     return blob_seal(&b, enc, column, mem, ret, f);
 }
@@ -381,7 +424,19 @@ static uint32_t rd_codes(const uint8_t *p, unsigned width, uint32_t rows, struct
     return largest;
 }
 
-static void rd_dict(struct rd *r, uint32_t rows, struct arena *mem, struct column *ret)
+const uint8_t *codes_of_steps(const uint8_t *p, unsigned width, uint32_t rows, struct arena *mem)
+{
+    uint8_t *out = arena_raw(mem, uint8_t, (size_t)rows * width);
+    uint32_t code = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        for (unsigned k = 0; k < width; k++) {
+            code += (uint32_t)p[(size_t)k * rows + i] << 8 * k;
+            out[(size_t)k * rows + i] = (uint8_t)(code >> 8 * k);
+        }
+    return out;
+}
+
+static void rd_dict(struct rd *r, bool steps, uint32_t rows, struct arena *mem, struct column *ret)
 {
     uint64_t n = rd_varint(r);
     if (n > rows) {
@@ -392,6 +447,8 @@ static void rd_dict(struct rd *r, uint32_t rows, struct arena *mem, struct colum
     rd_values(r, dict + 1, (size_t)n, mem);
     unsigned width = code_width((uint32_t)n + 1);
     const uint8_t *p = rd_take(r, (uint64_t)rows * width);
+    if (p && steps)
+        p = codes_of_steps(p, width, rows, mem);
     if (p && rd_codes(p, width, rows, mem, ret) > n)
         r->bad = true;
     ret->dict = dict;
@@ -495,7 +552,8 @@ enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col
         rd_const(&r, mem, &c);
         break;
     case ENC_DICT:
-        rd_dict(&r, rows, mem, &c);
+    case ENC_STEPS:
+        rd_dict(&r, p.enc == ENC_STEPS, rows, mem, &c);
         break;
     case ENC_LIST:
         rd_list(&r, rows, mem, &c);

@@ -19,6 +19,7 @@ enum chunk_enc {
     ENC_DOUBLE = 4,    /* doubles, likewise */
     ENC_LIST = 5,      /* a value per row that has one, mostly distinct */
     ENC_TIME = CHUNK_ENC_TIME, /* a time, as the difference to the row's own */
+    ENC_STEPS = 7,     /* as DICT, but each code as the difference to the one before, modulo its width */
     ENC_SUMMARY = 64,
     ENC_FILTER = 65,
 };
@@ -63,6 +64,7 @@ MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct ar
 /* --- chunk_num.c: arrays of numbers -------------------------------------------- */
 
 void put_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch);
+void put_few_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch);   /* likely few distinct ones */
 void rd_ints(struct rd *r, int64_t *v, size_t n);
 /* Those from lo to before hi, of n. */
 void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi);
@@ -89,6 +91,7 @@ bool iso_ms_fits(int64_t ms);
 bool plain_int(struct str s, int64_t *ret);        /* an integer just as we would write it */
 
 void put_values(struct buf *b, const struct value *v, size_t n, struct arena scratch);
+void put_int_texts(struct buf *b, const int64_t *v, size_t n, struct arena scratch);   /* the same, of texts that plain_int() took */
 void rd_values(struct rd *r, struct value *v, size_t n, struct arena *mem);
 
 /* Those with the numbers at[0 .. nat), ascending, of n. */
@@ -112,6 +115,7 @@ struct chunk_vals {
 enum time_form { TIME_NS = 0, TIME_ISO = 1 };
 int64_t floor_ms(int64_t ns);
 unsigned code_width(uint32_t ndict);               /* bytes of a code on disk */
+const uint8_t *codes_of_steps(const uint8_t *p, unsigned width, uint32_t rows, struct arena *mem);   /* planes to planes */
 extern const uint32_t code_absent, code_first;     /* for CODES_SAME */
 
 /* Takes rows order[0 .. n) of an input column into the chunk's order. */

@@ -9,6 +9,11 @@
  *
  *     form | width | [first] | divisor | smallest | plane 0 ... plane width-1
  *
+ * An array that is known to hold few distinct numbers (receive times: one a request) is
+ * those, in the order of their appearance, and for each row the number of its own:
+ *
+ *     form | how many | they, in one of the forms above | plane 0 | plane 1
+ *
  * All arithmetic is modulo 2^64, so that every int64 sequence comes back.
  *
  * Doubles are decimals in disguise: cost_usd is 0.0123, counts are whole. Each is
@@ -21,7 +26,8 @@
 
 #include "store/chunk_int.h"
 
-enum int_form { FORM_PLAIN = 0, FORM_DELTA = 1 };
+enum int_form { FORM_PLAIN = 0, FORM_DELTA = 1, FORM_FEW = 2 };
+enum { FEW_MAX = 2048, FEW_SLOTS = 2 * FEW_MAX, FEW_ROWS = 1024 };   /* not tried below */
 enum double_form { FORM_DECIMAL = 0, FORM_BITS = 1 };
 enum { EXP_MAX = 15, EXCEPTIONS_PART = 8 };        /* more than an eighth: bits */
 #define MANTISSA_MAX 9007199254740992.0            /* 2^53: whole doubles below are exact */
@@ -160,22 +166,73 @@ static void put_frame(struct buf *b, const int64_t *v, size_t n, int64_t smalles
     put_planes(b, u, n, width);
 }
 
+static void put_flat(struct buf *b, const int64_t *v, size_t n, const struct int_shape *s, struct arena scratch)
+{
+    if (n == 1 || s->plain_bits <= s->delta_bits) {
+        buf_byte(b, FORM_PLAIN);
+        put_frame(b, v, n, s->min, s->max, scratch);
+        return;
+    }
+    int64_t *d = arena_raw(&scratch, int64_t, n);
+    for (size_t i = 1; i < n; i++)
+        d[i - 1] = wrap_sub(v[i], v[i - 1]);
+    buf_byte(b, FORM_DELTA);
+    put_zigzag(b, v[0]);
+    put_frame(b, d, n - 1, s->dmin, s->dmax, scratch);
+}
+
+/* The distinct numbers of an array and whose each row's is; false: more than FEW_MAX. */
+static bool find_few(const int64_t *v, size_t n, int64_t *distinct, uint32_t *ret_n, uint64_t *codes, struct arena scratch)
+{
+    uint16_t *slots = arena_new(&scratch, uint16_t, FEW_SLOTS);
+    uint32_t nd = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = (uint64_t)v[i] * UINT64_C(0x9e3779b97f4a7c15) >> 52 & (FEW_SLOTS - 1);
+        while (slots[at] && distinct[slots[at] - 1] != v[i])
+            at = (at + 1) & (FEW_SLOTS - 1);
+        if (!slots[at]) {
+            if (nd == FEW_MAX)
+                return false;
+            distinct[nd] = v[i];
+            slots[at] = (uint16_t)++nd;
+        }
+        codes[i] = slots[at] - 1u;
+    }
+    *ret_n = nd;
+    return true;
+}
+
+static bool put_few(struct buf *b, const int64_t *v, size_t n, struct arena scratch)
+{
+    struct int_shape all = int_shape(v, n);
+    uint64_t range = MIN((uint64_t)wrap_sub(all.max, all.min), (uint64_t)wrap_sub(all.dmax, all.dmin));
+    int64_t *distinct = arena_raw(&scratch, int64_t, FEW_MAX);
+    uint64_t *codes = arena_raw(&scratch, uint64_t, n);
+    uint32_t nd;
+    if (n < FEW_ROWS || !find_few(v, n, distinct, &nd, codes, scratch))
+        return false;
+    struct int_shape s = int_shape(distinct, nd);
+    if (bytes_for(nd - 1) >= bytes_for(range))
+        return false;
+    buf_byte(b, FORM_FEW);
+    put_varint(b, nd);
+    put_flat(b, distinct, nd, &s, scratch);
+    put_planes(b, codes, n, bytes_for(nd - 1));
+    return true;
+}
+
 void put_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch)
 {
     if (n == 0)
         return;
     struct int_shape s = int_shape(v, n);
-    if (n == 1 || s.plain_bits <= s.delta_bits) {
-        buf_byte(b, FORM_PLAIN);
-        put_frame(b, v, n, s.min, s.max, scratch);
-        return;
-    }
-    int64_t *d = arena_new(&scratch, int64_t, n);
-    for (size_t i = 1; i < n; i++)
-        d[i - 1] = wrap_sub(v[i], v[i - 1]);
-    buf_byte(b, FORM_DELTA);
-    put_zigzag(b, v[0]);
-    put_frame(b, d, n - 1, s.dmin, s.dmax, scratch);
+    put_flat(b, v, n, &s, scratch);
+}
+
+void put_few_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratch)
+{
+    if (!n || !put_few(b, v, n, scratch))
+        put_ints(b, v, n, scratch);
 }
 
 static void rd_frame(struct rd *r, int64_t *v, size_t n)
@@ -197,11 +254,8 @@ static void rd_frame(struct rd *r, int64_t *v, size_t n)
             u[i] = smallest + u[i] * div;
 }
 
-void rd_ints(struct rd *r, int64_t *v, size_t n)
+static void rd_flat(struct rd *r, uint8_t form, int64_t *v, size_t n)
 {
-    if (n == 0)
-        return;
-    uint8_t form = rd_byte(r);
     if (form == FORM_PLAIN) {
         rd_frame(r, v, n);
     } else if (form == FORM_DELTA) {
@@ -213,6 +267,41 @@ void rd_ints(struct rd *r, int64_t *v, size_t n)
         r->bad = true;
         memset(v, 0, n * sizeof *v);
     }
+}
+
+/* Those from lo to before hi, of n. */
+static void rd_few(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
+{
+    int64_t distinct[FEW_MAX];
+    uint64_t nd = rd_varint(r);
+    if (nd == 0 || nd > FEW_MAX)
+        r->bad = true;
+    else
+        rd_flat(r, rd_byte(r), distinct, (size_t)nd);
+    unsigned width = r->bad ? 0 : bytes_for(nd - 1);
+    const uint8_t *p = rd_take(r, (uint64_t)n * width);
+    for (size_t i = lo; i < hi; i++) {
+        uint64_t code = 0;
+        for (unsigned k = 0; p && k < width; k++)
+            code |= (uint64_t)p[k * n + i] << 8 * k;
+        if (r->bad || code >= nd) {
+            r->bad = true;
+            memset(v, 0, (hi - lo) * sizeof *v);
+            return;
+        }
+        v[i - lo] = distinct[code];
+    }
+}
+
+void rd_ints(struct rd *r, int64_t *v, size_t n)
+{
+    if (n == 0)
+        return;
+    uint8_t form = rd_byte(r);
+    if (form == FORM_FEW)
+        rd_few(r, v, n, 0, n);
+    else
+        rd_flat(r, form, v, n);
 }
 
 /* --- a stretch of integers ------------------------------------------------------- */
@@ -268,6 +357,10 @@ void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
     if (form == FORM_PLAIN) {
         struct frame x = rd_frame_head(r, n);
         frame_span(&x, (uint64_t *)v, n, lo, hi);
+        return;
+    }
+    if (form == FORM_FEW) {
+        rd_few(r, v, n, lo, hi);
         return;
     }
     if (form != FORM_DELTA)

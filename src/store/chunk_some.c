@@ -89,7 +89,7 @@ void column_gather(const struct column *c, const uint32_t *sel, uint32_t n, stru
 
 /* ---- from a payload -------------------------------------------------------- */
 
-static void some_of_dict(struct rd *r, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
+static void some_of_dict(struct rd *r, bool steps, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
 {
     uint64_t ndict = rd_varint(r) + 1;
     unsigned width = code_width((uint32_t)ndict);
@@ -98,11 +98,11 @@ static void some_of_dict(struct rd *r, uint32_t rows, const uint32_t *sel, uint3
         r->bad = true;
         return;
     }
-    const uint8_t *p = r->end - size;
+    const uint8_t *p = r->end - size, *planes = steps ? codes_of_steps(p, width, rows, mem) : p;
     uint32_t *code = arena_new(mem, uint32_t, n);
     for (uint32_t i = 0; i < n; i++) {
         for (unsigned k = 0; k < width; k++)
-            code[i] |= (uint32_t)p[(size_t)k * rows + sel[i]] << 8 * k;
+            code[i] |= (uint32_t)planes[(size_t)k * rows + sel[i]] << 8 * k;
         if (code[i] >= ndict) {
             r->bad = true;
             return;
@@ -268,7 +268,8 @@ enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, 
     case ENC_CONST:
         return chunk_column_decode(p, col, rows, NULL, mem, ret, f);
     case ENC_DICT:
-        some_of_dict(&r, rows, sel, n, mem, &c);
+    case ENC_STEPS:
+        some_of_dict(&r, p.enc == ENC_STEPS, rows, sel, n, mem, &c);
         break;
     case ENC_LIST:
         some_of_list(&r, rows, sel, n, mem, &c);

@@ -5,6 +5,7 @@
  *
  *     UUID       16 bytes each (lower case, 8-4-4-4-12)
  *     hex        half the length (lower case, all of one even length)
+ *     ids        a common prefix once, then hex as above ("req_011C18765b887c217d62")
  *     integer    "1234" as put_ints() has it (duration_ms comes as text)
  *     ISO time   "2026-11-23T10:00:00.123Z" as ms, put_ints()
  *     plain      anything else: a common prefix once, lengths, bytes
@@ -20,7 +21,8 @@
 #include "base/num.h"
 #include "store/chunk_int.h"
 
-enum text_form { TEXT_PLAIN = 0, TEXT_UUID = 1, TEXT_HEX = 2, TEXT_INT = 3, TEXT_ISO = 4 };
+enum text_form { TEXT_PLAIN = 0, TEXT_UUID = 1, TEXT_HEX = 2, TEXT_INT = 3, TEXT_ISO = 4, TEXT_ID = 5 };
+enum { AHEAD = 8 };                                /* texts lie where they came to the head: each look is a cache miss */
 enum { UUID_LEN = 36, UUID_BYTES = 16, INT_LEN_MAX = 20, HEX_MIN = 8, PREFIX_MAX = 32 };
 #define TYPES_MIXED 0
 #define MS_MIN INT64_C(-62167219200000)            /* 0000-01-01 */
@@ -29,11 +31,10 @@ enum { MS_PER_DAY = 86400000 };
 
 /* --- hexadecimal digits ------------------------------------------------------------ */
 
-static int hex_digit(char c)
+static inline int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    unsigned d = (unsigned)(unsigned char)c - '0', l = (unsigned)(unsigned char)c - 'a';
+    return d < 10 ? (int)d : l < 6 ? (int)l + 10 : -1;
 }
 
 static bool is_hex(struct str s)
@@ -154,7 +155,7 @@ static int64_t digits_in(const char *p, unsigned n)
 bool iso_ms_parse(struct str s, int64_t *ret_ms)
 {
     static const char mask[] = "dddd-dd-ddTdd:dd:dd.dddZ";
-    if (s.n != ISO_MS_LEN)
+    if (s.n != ISO_MS_LEN || s.p[10] != 'T')       /* most texts of that length are something else */
         return false;
     for (size_t i = 0; i < ISO_MS_LEN; i++)
         if (mask[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != mask[i])
@@ -210,6 +211,8 @@ static size_t common_prefix(const struct str *s, size_t n)
 {
     size_t len = n > 1 ? MIN(s[0].n, (size_t)PREFIX_MAX) : 0;
     for (size_t i = 1; i < n && len; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
         len = MIN(len, s[i].n);
         while (len && memcmp(s[0].p, s[i].p, len) != 0)
             len--;
@@ -217,9 +220,32 @@ static size_t common_prefix(const struct str *s, size_t n)
     return len;
 }
 
-static void put_plain(struct buf *b, const struct str *s, size_t n, struct arena scratch)
+/* What stands behind the prefix is hex of one even length: the prefix that leaves it so, or 0. */
+static size_t id_prefix(const struct str *s, size_t n, size_t prefix)
 {
-    size_t prefix = common_prefix(s, n);
+    if (!prefix || s[0].n - prefix < HEX_MIN)
+        return 0;
+    if ((s[0].n - prefix) % 2)
+        prefix--;
+    for (size_t i = 0; i < n; i++)
+        if (s[i].n != s[0].n || !is_hex(str_sub(s[i], prefix, s[i].n)))
+            return 0;
+    return prefix;
+}
+
+static void put_hex(struct buf *b, const struct str *s, size_t n, size_t prefix)
+{
+    size_t each = (s[0].n - prefix) / 2;
+    put_varint(b, each);
+    uint8_t *out = (uint8_t *)buf_room(b, each * n);
+    for (size_t i = 0; out && i < n; i++)
+        hex_pack(s[i].p + prefix, each, out + i * each);
+    if (out)
+        buf_grew(b, each * n);
+}
+
+static void put_plain(struct buf *b, const struct str *s, size_t n, size_t prefix, struct arena scratch)
+{
     put_str(b, str_sub(s[0], 0, prefix));
     int64_t *len = arena_new(&scratch, int64_t, n);
     for (size_t i = 0; i < n; i++)
@@ -234,9 +260,18 @@ static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena
     if (n == 0)
         return;
     enum text_form form = text_form_of(s, n);
+    size_t prefix = form == TEXT_PLAIN ? common_prefix(s, n) : 0, id = form == TEXT_PLAIN ? id_prefix(s, n, prefix) : 0;
+    if (id)
+        form = TEXT_ID;
     buf_byte(b, (char)form);
     if (form == TEXT_PLAIN) {
-        put_plain(b, s, n, scratch);
+        put_plain(b, s, n, prefix, scratch);
+        return;
+    }
+    if (form == TEXT_ID)
+        put_str(b, str_sub(s[0], 0, id));
+    if (form == TEXT_ID || form == TEXT_HEX) {
+        put_hex(b, s, n, id);
         return;
     }
     if (form == TEXT_INT || form == TEXT_ISO) {
@@ -246,19 +281,11 @@ static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena
         put_ints(b, v, n, scratch);
         return;
     }
-    size_t each = form == TEXT_UUID ? UUID_BYTES : s[0].n / 2;
-    if (form == TEXT_HEX)
-        put_varint(b, each);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *out = (uint8_t *)buf_room(b, each);
-        if (!out)
-            return;
-        if (form == TEXT_UUID)
-            uuid_pack(s[i].p, out);
-        else
-            hex_pack(s[i].p, each, out);
-        buf_grew(b, each);
-    }
+    uint8_t *out = (uint8_t *)buf_room(b, n * UUID_BYTES);
+    for (size_t i = 0; out && i < n; i++)
+        uuid_pack(s[i].p, out + i * UUID_BYTES);
+    if (out)
+        buf_grew(b, n * UUID_BYTES);
 }
 
 static void rd_plain(struct rd *r, struct str *s, size_t n, struct arena *mem)
@@ -311,23 +338,42 @@ static void rd_number_texts(struct rd *r, enum text_form form, struct str *s, si
     }
 }
 
+/* n texts of `each` bytes, which stand at p; NULL and bad if they do not. */
+static const uint8_t *rd_hex_head(struct rd *r, enum text_form form, size_t n, struct str *ret_prefix, size_t *ret_each)
+{
+    *ret_prefix = form == TEXT_ID ? rd_str(r) : S("");
+    uint64_t each = form == TEXT_UUID ? UUID_BYTES : rd_varint(r);
+    if (each == 0 || each > (uint64_t)(r->end - r->p) / n || ret_prefix->n > PREFIX_MAX) {
+        r->bad = true;
+        return NULL;
+    }
+    *ret_each = (size_t)each;
+    return rd_take(r, each * n);
+}
+
+static struct str hex_text(enum text_form form, struct str prefix, const uint8_t *p, size_t each, char *out)
+{
+    if (form == TEXT_UUID) {
+        uuid_unpack(p, out);
+        return (struct str){ out, UUID_LEN };
+    }
+    if (prefix.n)
+        memcpy(out, prefix.p, prefix.n);
+    hex_unpack(p, each, out + prefix.n);
+    return (struct str){ out, prefix.n + 2 * each };
+}
+
 static void rd_hex_texts(struct rd *r, enum text_form form, struct str *s, size_t n, struct arena *mem)
 {
-    uint64_t each = form == TEXT_UUID ? UUID_BYTES : rd_varint(r);
-    if (each == 0 || each > (uint64_t)(r->end - r->p) / n) {
-        r->bad = true;
+    struct str prefix;
+    size_t each;
+    const uint8_t *p = rd_hex_head(r, form, n, &prefix, &each);
+    if (!p)
         return;
-    }
-    const uint8_t *p = rd_take(r, each * n);
-    size_t len = form == TEXT_UUID ? UUID_LEN : (size_t)each * 2;
+    size_t len = form == TEXT_UUID ? UUID_LEN : prefix.n + each * 2;
     char *out = arena_raw(mem, char, n * len);
-    for (size_t i = 0; p && i < n; i++, p += each, out += len) {
-        if (form == TEXT_UUID)
-            uuid_unpack(p, out);
-        else
-            hex_unpack(p, (size_t)each, out);
-        s[i] = (struct str){ out, len };
-    }
+    for (size_t i = 0; i < n; i++, out += len)
+        s[i] = hex_text(form, prefix, p + i * each, each, out);
 }
 
 /* All of s[] is set, whatever the bytes are. */
@@ -346,6 +392,7 @@ static void rd_texts(struct rd *r, struct str *s, size_t n, struct arena *mem)
         break;
     case TEXT_UUID:
     case TEXT_HEX:
+    case TEXT_ID:
         rd_hex_texts(r, (enum text_form)form, s, n, mem);
         break;
     default:
@@ -396,6 +443,15 @@ void put_values(struct buf *b, const struct value *v, size_t n, struct arena scr
         if (v[i].type == V_BOOL)
             buf_byte(b, v[i].b);
     put_texts(b, texts, nt, scratch);
+}
+
+void put_int_texts(struct buf *b, const int64_t *v, size_t n, struct arena scratch)
+{
+    if (n == 0)
+        return;
+    buf_byte(b, (char)V_STR);
+    buf_byte(b, (char)TEXT_INT);
+    put_ints(b, v, n, scratch);
 }
 
 static void rd_types(struct rd *r, struct value *v, size_t n)
@@ -498,21 +554,15 @@ static void some_number_texts(struct rd *r, enum text_form form, size_t n, const
 static void some_hex_texts(struct rd *r, enum text_form form, size_t n, const uint32_t *at, size_t nat, struct str *s,
                            struct arena *mem)
 {
-    uint64_t each = form == TEXT_UUID ? UUID_BYTES : rd_varint(r);
-    if (each == 0 || each > (uint64_t)(r->end - r->p) / n) {
-        r->bad = true;
+    struct str prefix;
+    size_t each;
+    const uint8_t *p = rd_hex_head(r, form, n, &prefix, &each);
+    if (!p)
         return;
-    }
-    const uint8_t *p = rd_take(r, each * n);
-    size_t len = form == TEXT_UUID ? UUID_LEN : (size_t)each * 2;
+    size_t len = form == TEXT_UUID ? UUID_LEN : prefix.n + each * 2;
     char *out = arena_raw(mem, char, nat * len);
-    for (size_t k = 0; p && k < nat; k++, out += len) {
-        if (form == TEXT_UUID)
-            uuid_unpack(p + at[k] * each, out);
-        else
-            hex_unpack(p + at[k] * each, (size_t)each, out);
-        s[k] = (struct str){ out, len };
-    }
+    for (size_t k = 0; k < nat; k++, out += len)
+        s[k] = hex_text(form, prefix, p + at[k] * each, each, out);
 }
 
 static void some_texts(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct value *v, struct arena *mem)
@@ -523,7 +573,7 @@ static void some_texts(struct rd *r, size_t n, const uint32_t *at, size_t nat, s
         some_plain(r, n, at, nat, s, mem);
     else if (form == TEXT_INT || form == TEXT_ISO)
         some_number_texts(r, (enum text_form)form, n, at, nat, s, mem);
-    else if (form == TEXT_UUID || form == TEXT_HEX)
+    else if (form == TEXT_UUID || form == TEXT_HEX || form == TEXT_ID)
         some_hex_texts(r, (enum text_form)form, n, at, nat, s, mem);
     else
         r->bad = true;

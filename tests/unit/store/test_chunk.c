@@ -55,6 +55,10 @@ static const struct {
     { "uuid with a wrong dash", 1, { TEXT("0f8fad5bxd9cb-469f-a165-70867728950e") }, false },
     { "hex", 2, { TEXT("00ff00ff00ff00ff"), TEXT("deadbeefdeadbeef") }, false },
     { "hex of odd length", 2, { TEXT("00ff00ff0"), TEXT("deadbeef1") }, false },
+    { "ids", 3, { TEXT("req_011Cf18765b887c217d62"), TEXT("req_011Ce642823c52637ac32"), TEXT("req_011C0000000000000001") }, false },
+    { "ids of an odd prefix", 2, { TEXT("toolu_01b91860a1db6f4b652"), TEXT("toolu_01b91e9c4cff93ef9b2") }, false },
+    { "ids, one of them longer", 2, { TEXT("req_011Cf18765b887c217d62"), TEXT("req_011Ce642823c52637ac3200") }, false },
+    { "ids, one of them no hex", 2, { TEXT("req_011Cf18765b887c217d62"), TEXT("req_011Ce642823c52637ac3g") }, false },
     { "number texts", 4, { TEXT("0"), TEXT("-1"), TEXT("9223372036854775807"), TEXT("-9223372036854775808") }, false },
     { "not quite number texts", 4, { TEXT("007"), TEXT("+1"), TEXT("-0"), TEXT("9223372036854775808") }, false },
     { "iso times", 2, { TEXT("2026-11-23T10:00:00.000Z"), TEXT("1969-12-31T23:59:59.999Z") }, false },
@@ -179,16 +183,19 @@ static void test_large(void **state)
     CLEANUP(arena_done) struct arena mem;
     arena_init(&mem, (size_t)128 << 20);
     struct model m;
-    model_init(&m, &mem, TABLE_LOG, CHUNK_ROWS_MAX, 4);
+    model_init(&m, &mem, TABLE_LOG, CHUNK_ROWS_MAX, 6);
     struct rng rng = { 7 };
     m.keys[3].name = S("prompt");
     char *big = arena_new(&mem, char, 1 << 20);
     for (size_t i = 0; i < 1 << 20; i++)
         big[i] = (char)rng_next(&rng);
     for (uint32_t i = 0; i < m.n; i++) {
+        m.recv[i] = (int64_t)((i / 50 * 7919 % 1300) * UINT64_C(1234567891));
         m.cells[i] = value_str(arena_fmt(&mem, "req_%016llx", (unsigned long long)rng_next(&rng)));
         m.cells[m.n + i] = value_str(arena_fmt(&mem, "%llu", (unsigned long long)rng_below(&rng, 3000)));
         m.cells[2 * m.n + i] = value_double((double)rng_below(&rng, 100000) / 1e6);
+        m.cells[4 * m.n + i] = value_str(arena_fmt(&mem, "p%u", i % 700 ? i / 11 : i / 4000));     /* 2-byte steps, some back */
+        m.cells[5 * m.n + i] = value_str(arena_fmt(&mem, "%u of many", i / 400));                   /* 1-byte steps */
         if (i % 30000 == 0)
             m.cells[3 * m.n + i] = value_str((struct str){ big, (1 << 20) - i });
     }
@@ -249,9 +256,11 @@ static void random_column(struct rng *r, struct model *m, uint32_t c)
 static void random_model(struct rng *r, struct model *m, struct arena *mem)
 {
     static const char *const names[] = { "session.id", "prompt", "event.name", "events" };
-    model_init(m, mem, (enum table)rng_below(r, TABLE_COUNT), 1 + (uint32_t)rng_below(r, 700), 1 + (uint32_t)rng_below(r, 12));
+    model_init(m, mem, (enum table)rng_below(r, TABLE_COUNT), 1 + (uint32_t)rng_below(r, rng_below(r, 8) ? 700 : 3000), 1 + (uint32_t)rng_below(r, 12));
+    bool requests = rng_below(r, 2);                /* rows come by many, at one time each */
     for (uint32_t i = 0; i < m->n; i++) {
         m->time[i] += (int64_t)rng_below(r, 5000) * 1000000;
+        m->recv[i] = requests ? m->recv[i / 40 * 40] : m->recv[i];
         m->start[i] = rng_below(r, 2) ? 0 : m->time[i] - 1000;
         m->claimed[i] = rng_below(r, 50) ? 0 : (int64_t)rng_next(r);
         m->value[i] = random_value(r, mem, 2).d;
