@@ -6,6 +6,7 @@
 
 int main(int argc, char **argv)
 {
+    mem_begin();
     if (argc < 2) {
         verbs_usage(stderr);
         return 2;

@@ -65,6 +65,8 @@ void mem_free(void *p);
  * once: for large arrays of which often only the beginning is used. */
 MUST void *mem_pages(size_t n);
 void mem_pages_free(void *p, size_t n);            /* NULL is fine */
-/* Gives what was freed back to the system, where the allocator would keep it. */
+/* Gives what was freed back to the system, where the allocator would keep it; before that,
+ * while there is one thread, mem_begin() makes it possible. */
+void mem_begin(void);
 void mem_trim(void);
 void mem_freep(void *pp);                          /* for CLEANUP: frees *pp */

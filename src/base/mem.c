@@ -39,6 +39,15 @@ void mem_freep(void *pp)
     *p = NULL;
 }
 
+/* glibc trims the end of its first heap only: threads that have heaps of their own would
+ * each keep tens of MB after one large query. */
+void mem_begin(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 void mem_trim(void)
 {
 #ifdef __GLIBC__
