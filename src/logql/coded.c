@@ -188,6 +188,20 @@ static const struct column *merge(struct binding *b, const struct sources *s)
     return ret;
 }
 
+static bool coded_of(struct binding *b, struct sources *s, const struct column **ret)
+{
+    bool zeros = false;
+    for (uint32_t k = 0; k < s->n; k++) {
+        if (!s->cols[k]->code)
+            s->cols[k] = number_codes(b, s->cols[k]);
+        if (!s->cols[k])
+            return false;
+        zeros |= s->zero_absent[k];
+    }
+    *ret = !s->n ? NULL : s->n == 1 && !zeros ? s->cols[0] : merge(b, s);
+    return true;
+}
+
 static bool make_coded(struct binding *b, const struct names *names, uint32_t name, const struct column **ret)
 {
     struct sources s = { .n = 0 };
@@ -195,16 +209,14 @@ static bool make_coded(struct binding *b, const struct names *names, uint32_t na
         return false;
     add_sources(&s, binding_stream(b, name));
     add_sources(&s, binding_meta(b, name));
-    bool zeros = false;
-    for (uint32_t k = 0; k < s.n; k++) {
-        if (!s.cols[k]->code)
-            s.cols[k] = number_codes(b, s.cols[k]);
-        if (!s.cols[k])
-            return false;
-        zeros |= s.zero_absent[k];
-    }
-    *ret = !s.n ? NULL : s.n == 1 && !zeros ? s.cols[0] : merge(b, &s);
-    return true;
+    return coded_of(b, &s, ret);
+}
+
+bool bound_coded(struct binding *b, const struct bound *l, const struct column **ret)
+{
+    struct sources s = { .n = 0 };
+    add_sources(&s, l);
+    return coded_of(b, &s, ret);
 }
 
 bool binding_coded(struct binding *b, const struct names *names, uint32_t name, const struct column **ret)

@@ -25,6 +25,9 @@ void selection_keep(struct binding *b, struct selection *s, const uint8_t *mask)
  * numbers, or is more than what columns hold (x_extracted). */
 bool binding_coded(struct binding *b, const struct names *names, uint32_t name, const struct column **ret);
 
+/* The same of a stream label alone, or of metadata alone, whatever else has its name. */
+bool bound_coded(struct binding *b, const struct bound *l, const struct column **ret);
+
 enum { CODES_STRIP = 1024 };
 /* Codes of n rows, from the from-th selected one on; n at most CODES_STRIP. */
 void codes_read(const struct column *c, const struct selection *s, uint32_t from, uint32_t n, uint32_t *ret);

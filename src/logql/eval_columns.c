@@ -209,7 +209,7 @@ static uint32_t series_of(void *arg, uint32_t group)
             values[k] = &job->group[k]->dict[group / job->stride[k]];
             group %= job->stride[k];
         }
-    return grouper_by_values(&j->groups, values);
+    return grouper_by_values(&j->groups, j->groups.names, values, job->n);
 }
 
 /* ---- a block ------------------------------------------------------------------------------------- */

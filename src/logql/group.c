@@ -164,15 +164,16 @@ uint32_t grouper_id(struct grouper *g, struct entry *e, bool whole)
     return series_id(g);
 }
 
-uint32_t grouper_by_values(struct grouper *g, const struct value *const *values)
+uint32_t grouper_by_values(struct grouper *g, const uint32_t *names, const struct value *const *values, uint32_t n)
 {
-    CHECK(g->mode == GROUP_BY || g->mode == GROUP_NONE);
     char scratch[VALUE_TEXT_MAX];
     g->npairs = 0;
-    for (uint32_t i = 0; g->mode == GROUP_BY && i < g->nnames; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct value *v = values[i];
         if (v && v->type != V_NONE)
-            add_pair(g, g->names[i], text_id(g, v->type == V_BYTES ? value_text_in(v, &g->p->bind.mem) : value_text(v, scratch)));
+            add_pair(g, names[i], text_id(g, v->type == V_BYTES ? value_text_in(v, &g->p->bind.mem) : value_text(v, scratch)));
     }
+    if (g->mode != GROUP_BY)
+        sort_pairs(g->pairs, g->npairs);
     return series_id(g);
 }

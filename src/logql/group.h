@@ -31,6 +31,6 @@ void grouper_init(struct grouper *g, struct pipeline *p, enum group_mode mode, c
 void grouper_done(struct grouper *g);              /* for CLEANUP */
 /* The number of the line's series; all its labels when `whole`. */
 uint32_t grouper_id(struct grouper *g, struct entry *e, bool whole);
-/* GROUP_BY and GROUP_NONE: the series of a line whose labels have these values, in the
- * order of names; NULL: it has no such label. */
-uint32_t grouper_by_values(struct grouper *g, const struct value *const *values);
+/* The series of a line whose labels are these, n names and values; a NULL or absent value:
+ * it has no such label. In the order of the mode's names, or any for GROUP_STREAM. */
+uint32_t grouper_by_values(struct grouper *g, const uint32_t *names, const struct value *const *values, uint32_t n);
