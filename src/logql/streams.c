@@ -189,9 +189,10 @@ static void measure(struct survey *s, struct block_survey *bs, const struct colu
     *m = (struct measured){ .col = c, .size = arena_new(&b->mem, uint32_t, c->ndict) };
     for (uint32_t i = 0; i < c->ndict; i++) {
         const struct value *v = &c->dict[i];
-        bool text = v->type == V_STR || v->type == V_JSON;
+        struct str text = v->type == V_STR || v->type == V_JSON ? v->s
+                          : v->type == V_BYTES ? value_text_in(v, &b->mem) : value_text(v, scratch);
         if (value_is_label(v))
-            m->size[i] = (uint32_t)(name_size + (text ? v->s.n : v->type == V_BYTES ? value_text_in(v, &b->mem).n : value_text(v, scratch).n));
+            m->size[i] = (uint32_t)(name_size + text.n);
     }
 }
 
