@@ -57,6 +57,8 @@ static enum err eval_agg(struct evaluator *ev, const struct agg_expr *a, struct 
         *ret = in;
         return OK;
     }
+    if (a->def->param)
+        vec_sort_labels(&in);                      /* of equal ones the first is taken: that must not hang on the order of rows */
     struct aggregation agg = {
         .op = a->def->op, .without = a->by.without, .names = a->by.names, .nnames = a->by.n,
         .param = a->def->param ? steps_fill(ev->ctx, ev->ms, (double)a->k) : NULL,
