@@ -189,6 +189,7 @@ static enum err read_measure(struct query_ctx *q, struct str measure, int64_t re
         struct scan_req req = {
             .table = TABLE_SAMPLE, .from_ns = INT64_MIN, .to_ns = INT64_MAX, .recv_after_ns = MAX(recv_after_ns, (int64_t)0),
             .matchers = &m, .nmatchers = 1, .labels = labels, .nlabels = LEN(labels),
+            .without = WITHOUT_ALL & ~(uint32_t)WITHOUT_ORIGIN,
             .rows_max = UINT64_MAX, .bytes_max = UINT64_MAX,   /* the deadline bounds it */
             .deadline_mono_ns = q->deadline_mono_ns, .cancelled = q->cancelled,
         };
