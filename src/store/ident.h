@@ -10,13 +10,15 @@
 #include "model/rows.h"
 
 struct ident_slot {
-    struct id128 id;                               /* all zero: free */
+    struct id128 id;
     double value;
 };
 
 struct ident {
-    struct ident_slot *slots;
-    uint32_t n, cap;
+    uint16_t *tags;                                /* by place: sixteen bits of the id; 0: free */
+    uint32_t *at;                                  /* by place: which of the slots */
+    struct ident_slot *slots;                      /* in the order in which they came */
+    uint32_t n, cap, room;                         /* slots, places, room for slots */
 };
 
 void ident_done(struct ident *s);

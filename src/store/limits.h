@@ -6,14 +6,15 @@
 #define FRAME_BYTES_MAX      (UINT64_C(512) << 20) /* one request's body, unpacked; receivers stop far earlier */
 #define FRAME_ZSTD_MIN       (16u << 10)           /* smaller bodies are never packed: it would not make the disk's work less */
 #define GROUP_PACK_BYTES     (UINT64_C(4) << 20)   /* a group as large as this is packed: the log falls behind. Below it writing
-                                                      takes a third of the time that packing does */
+                                                      takes a third of the time that packing does. Samples always are: they
+                                                      repeat so much that packing is as quick, and 3 to 40 times smaller */
 #define FLUSH_ROWS           (UINT64_C(64) << 10)  /* of one table: a whole chunk */
 #define FLUSH_BYTES          (UINT64_C(32) << 20)  /* of one generation of the head, in memory */
 #define FLUSH_LOG_BYTES      (UINT64_C(64) << 20)  /* of log that is not in partitions: replay stays under a second */
 #define FLUSH_AGE_NS         (INT64_C(3600) * NS_PER_S)
 #define GENERATION_ROWS      (80u << 10)           /* room of one generation: a chunk, and a few requests more */
 #define QUEUE_BYTES          (UINT64_C(256) << 20) /* waiting for the writer; beyond it: come again later */
-#define SEALED_MAX           2                     /* generations waiting for the flusher; beyond it the writer waits */
+#define SEALED_MAX           1                     /* generations of the flusher, and one more; beyond it the writer waits: 30 MB each */
 #define SEALED_WAIT_NS       NS_PER_S              /* for so long; then: come again later */
 #define GROUP_BYTES          (UINT64_C(16) << 20)  /* of one group commit */
 #define LOOKBACK_NS          (INT64_C(35) * NS_PER_DAY)  /* how far back a total looks */

@@ -302,7 +302,8 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
         bytes += w->body.n;
     for (struct write_req *w = group; w; w = w->next) {
         struct journal_frame fr = {
-            .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body, .pack = bytes >= GROUP_PACK_BYTES,
+            .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body,
+            .pack = bytes >= GROUP_PACK_BYTES || w->batch->table == TABLE_SAMPLE,
         };
         journal_add(s->journal, &fr);
     }
