@@ -8,21 +8,29 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 512, TCP_LISTEN = 10 };
+enum { LINE_MAX_BYTES = 512 };
 
 #ifdef __linux__
-static unsigned long inode_in(const char *path, uint16_t port)
+/* A line of it: "sl local remote state tx:rx timer retransmits uid timeout inode ...", hexadecimal but
+ * for the last ones. */
+static struct str field_of(struct str line, uint32_t n)
+{
+    for (uint32_t i = 0;; i++) {
+        line = str_trim(line);
+        struct str one = str_cut(&line, ' ');
+        if (i == n || !line.p)
+            return i == n ? one : S("");
+    }
+}
+
+static struct str inode_in(const char *path, uint16_t port, struct arena *mem)
 {
     char line[LINE_MAX_BYTES];
-    unsigned long found = 0;
+    struct str found = S(""), want = arena_fmt(mem, ":%04X", port);
     FILE *f = fopen(path, "r");
-    while (f && !found && fgets(line, sizeof line, f)) {
-        unsigned local, state;
-        unsigned long inode;
-        if (sscanf(line, "%*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state, &inode) == 3 && local == port &&
-            state == TCP_LISTEN)
-            found = inode;
-    }
+    while (f && !found.n && fgets(line, sizeof line, f))
+        if (str_ends(field_of(str_c(line), 1), want) && str_eq(field_of(str_c(line), 3), S("0A")))   /* listens */
+            found = arena_str(mem, field_of(str_c(line), 9));
     if (f)
         fclose(f);
     return found;
@@ -63,14 +71,12 @@ static struct str describe(const char *pid, struct arena *mem)
 
 struct str port_holder(uint16_t port, struct arena *mem)
 {
-    char want[64];
-    struct str found = S("");
-    unsigned long inode = inode_in("/proc/net/tcp", port);
-    if (!inode)
-        inode = inode_in("/proc/net/tcp6", port);
-    if (!inode)
+    struct str found = S(""), inode = inode_in("/proc/net/tcp", port, mem);
+    if (!inode.n)
+        inode = inode_in("/proc/net/tcp6", port, mem);
+    if (!inode.n)
         return found;
-    snprintf(want, sizeof want, "socket:[%lu]", inode);
+    const char *want = arena_cstr(mem, arena_fmt(mem, "socket:[" STR_FMT "]", STR_ARG(inode)));
     DIR *d = opendir("/proc");
     const struct dirent *e;
     while (d && !found.n && (e = readdir(d)))

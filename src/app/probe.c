@@ -66,6 +66,7 @@ static void body_json(const struct probe *p, struct arena *mem, struct buf *out)
     jw_kv_str(&w, S("timeUnixNano"), arena_fmt(mem, "%lld", (long long)p->now_ns));
     jw_key(&w, S("attributes"));
     jw_arr(&w);
+    json_attr(&w, S("event.name"), S("ccmon_doctor_probe"));   /* so that a list of events says what it is */
     json_attr(&w, S("ccmon.probe"), p->id);
     json_attr(&w, S("ccmon.way"), p->way);
     jw_arr_end(&w);
@@ -104,6 +105,7 @@ static void body_protobuf(const struct probe *p, struct buf *out)
     put_attr(&a, F_RESOURCE_ATTRS, S("service.name"), S("ccmon-doctor"));
     put_message(&resources, F_RESOURCES_RESOURCE, &a);
     wire_put_fixed64(&a, F_LOG_TIME, (uint64_t)p->now_ns);
+    put_attr(&a, F_LOG_ATTRS, S("event.name"), S("ccmon_doctor_probe"));
     put_attr(&a, F_LOG_ATTRS, S("ccmon.probe"), p->id);
     put_attr(&a, F_LOG_ATTRS, S("ccmon.way"), p->way);
     put_message(&b, F_SCOPES_ITEMS, &a);
@@ -133,9 +135,13 @@ static enum err send_http(const struct probe *p, struct str body, const struct t
     bool six = str_index(p->host, ':') != SIZE_MAX;
     struct fetch q = {
         .method = HTTP_POST,
-        .url = arena_fmt(mem, "http%s://%s" STR_FMT "%s:%u" STR_FMT, p->tls ? "s" : "", six ? "[" : "", STR_ARG(p->host), six ? "]" : "", p->port,
-                         STR_ARG(p->path)),
-        .headers = headers, .nheaders = n, .body = body, .timeout_ns = TIMEOUT_S * NS_PER_S, .tls = tls,
+        .url = arena_fmt(mem, "http%s://%s" STR_FMT "%s:%u" STR_FMT, p->tls ? "s" : "", six ? "[" : "", STR_ARG(p->host),
+                         six ? "]" : "", p->port, STR_ARG(p->path)),
+        .headers = headers,
+        .nheaders = n,
+        .body = body,
+        .timeout_ns = TIMEOUT_S * NS_PER_S,
+        .tls = tls,
     };
     struct fetched got = { 0 };
     enum err e = http_fetch(NULL, &q, mem, &got, f);

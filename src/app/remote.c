@@ -32,7 +32,8 @@ enum err remote_get(const struct remote *r, struct str path, struct arena *mem, 
     if (got.status == 401 || got.status == 403)
         return fault_set(f, E_IO, 0, STR_FMT ": %d: it wants a token or a user (--token)", STR_ARG(q.url), got.status);
     if (got.status != 200)
-        return fault_set(f, E_NOTFOUND, 0, STR_FMT ": %d " STR_FMT, STR_ARG(q.url), got.status, STR_ARG(str_trim(str_sub(got.body, 0, 120))));
+        return fault_set(f, E_NOTFOUND, 0, STR_FMT ": %d " STR_FMT, STR_ARG(q.url), got.status,
+                         STR_ARG(str_trim(str_sub(got.body, 0, 120))));
     *ret = got.body;
     return OK;
 }
@@ -54,7 +55,10 @@ static void status_member(struct json *j, struct str key, struct arena *mem, str
     const struct { struct str key; struct str *at; } texts[] = {
         { S("version"), &s->version }, { S("data_dir"), &s->data_dir }, { S("reason"), &s->reason },
     };
-    const struct { struct str key; bool *at; } flags[] = { { S("read_only"), &s->read_only }, { S("open"), &s->open }, { S("demo"), &s->demo } };
+    const struct {
+        struct str key;
+        bool *at;
+    } flags[] = { { S("read_only"), &s->read_only }, { S("open"), &s->open }, { S("demo"), &s->demo } };
     for (size_t i = 0; i < LEN(counts); i++)
         if (str_eq(counts[i].key, key))
             *counts[i].at = number(j);
@@ -76,7 +80,9 @@ static void read_listeners(struct json *j, struct arena *mem, struct remote_stat
         struct remote_listener l = { 0 };
         while (json_next(j) == J_KEY) {
             bool tls = str_eq(j->s, S("tls"));
-            struct str *at = str_eq(j->s, S("name")) ? &l.name : str_eq(j->s, S("addr")) ? &l.addr : str_eq(j->s, S("problem")) ? &l.problem : NULL;
+            struct str *at = str_eq(j->s, S("name")) ? &l.name : str_eq(j->s, S("addr"))  ? &l.addr
+                                                             : str_eq(j->s, S("problem")) ? &l.problem
+                                                                                          : NULL;
             json_next(j);
             if (at && j->tok == J_STR)
                 *at = arena_str(mem, j->s);

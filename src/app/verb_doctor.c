@@ -79,15 +79,16 @@ static void check_server(struct doctor *d)
             e == E_UNAVAILABLE ? S("start it: ccmon serve; or name its page with --url") : S("name the page of a ccmon with --url"));
         return;
     }
-    SAY(d, FINDING_OK, S(""), "ccmon " STR_FMT " answers at " STR_FMT "%s", STR_ARG(d->status.version), STR_ARG(d->url), d->status.demo ? " (a demo)" : "");
+    SAY(d, FINDING_OK, S(""), "ccmon " STR_FMT " answers at " STR_FMT "%s", STR_ARG(d->status.version), STR_ARG(d->url),
+        d->status.demo ? " (a demo)" : "");
     if (d->status.read_only)
         SAY(d, FINDING_WRONG, S("make room on the disk; it goes on by itself"), "it takes nothing in: " STR_FMT, STR_ARG(d->status.reason));
     if (d->status.open)
         say(d, FINDING_NOTE, S("whoever reaches its ports may read and write everything"), S("give it tokens or users, or bind 127.0.0.1"));
     for (uint32_t i = 0; i < d->status.nlisteners; i++)
         if (d->status.listeners[i].problem.n)
-            SAY(d, FINDING_WRONG, d->status.listeners[i].problem, STR_FMT " does not listen at " STR_FMT, STR_ARG(d->status.listeners[i].name),
-                STR_ARG(d->status.listeners[i].addr));
+            SAY(d, FINDING_WRONG, d->status.listeners[i].problem, STR_FMT " does not listen at " STR_FMT,
+                STR_ARG(d->status.listeners[i].name), STR_ARG(d->status.listeners[i].addr));
 }
 
 static void check_clock(struct doctor *d)
@@ -97,8 +98,8 @@ static void check_clock(struct doctor *d)
         return;
     int64_t skew_s = (now - d->status.now_ns) / NS_PER_S;
     if (skew_s > SKEW_MAX_S || skew_s < -SKEW_MAX_S)
-        SAY(d, FINDING_WRONG, S("set both clocks by NTP: rows stand at the client's time"), "the server's clock is %lld s off from this one",
-            (long long)-skew_s);
+        SAY(d, FINDING_WRONG, S("set both clocks by NTP: rows stand at the client's time"),
+            "the server's clock is %lld s off from this one", (long long)-skew_s);
     else
         say(d, FINDING_OK, S("the clocks agree"), S(""));
 }
@@ -137,7 +138,8 @@ static void check_disk(struct doctor *d)
     struct stat st;
     struct statvfs fs;
     if (stat(path, &st) || statvfs(path, &fs)) {
-        SAY(d, d->up ? FINDING_NOTE : FINDING_OK, S(""), "%s: %s", path, errno == ENOENT ? "not there yet; the first start makes it" : strerror(errno));
+        SAY(d, d->up ? FINDING_NOTE : FINDING_OK, S(""), "%s: %s", path,
+            errno == ENOENT ? "not there yet; the first start makes it" : strerror(errno));
         return;
     }
     uint64_t free_mb = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
@@ -150,7 +152,8 @@ static void check_disk(struct doctor *d)
     if (ms < 0)
         SAY(d, FINDING_NOTE, S(""), "%s: this user cannot write there, so the disk's speed was not measured", path);
     else
-        SAY(d, ms > SLOW_SYNC_MS ? FINDING_NOTE : FINDING_OK, ms > SLOW_SYNC_MS ? S("every acknowledgement waits for it; a local SSD is faster") : S(""),
+        SAY(d, ms > SLOW_SYNC_MS ? FINDING_NOTE : FINDING_OK,
+            ms > SLOW_SYNC_MS ? S("every acknowledgement waits for it; a local SSD is faster") : S(""),
             "a write is on the disk after %.2f ms", ms);
 }
 
@@ -211,8 +214,9 @@ static bool is_back(const struct remote_rows *rows, struct str way)
 static enum err query_back(struct doctor *d, struct str id, uint32_t sent, struct remote_rows *ret, struct fault *f)
 {
     static const struct str labels[4] = { S("ccmon_way") };
-    struct str q = arena_fmt(&d->mem, "sum by (ccmon_way) (count_over_time({service_name=\"ccmon-doctor\"} | ccmon_probe=\"" STR_FMT "\" [1h]))",
-                             STR_ARG(id));
+    struct str q = arena_fmt(
+        &d->mem, "sum by (ccmon_way) (count_over_time({service_name=\"ccmon-doctor\"} | ccmon_probe=\"" STR_FMT "\" [1h]))",
+        STR_ARG(id));
     enum err e = OK;
     for (int i = 0; i < QUERY_TRIES; i++) {
         e = remote_query(&d->remote, REMOTE_LOKI, q, labels, &d->mem, ret, f);
@@ -262,8 +266,14 @@ static void check_ways(struct doctor *d)
 static void say_refused(struct doctor *d, struct json *j)
 {
     struct str peer = S(""), why = S(""), token = S(""), listener = S(""), status = S(""), count = S("");
-    const struct { struct str key; struct str *at; } fields[] = {
-        { S("peer"), &peer }, { S("why"), &why }, { S("token"), &token }, { S("listener"), &listener }, { S("status"), &status }, { S("count"), &count },
+    const struct { struct str key; struct str *at;
+    } fields[] = {
+        { S("peer"), &peer },
+        { S("why"), &why },
+        { S("token"), &token },
+        { S("listener"), &listener },
+        { S("status"), &status },
+        { S("count"), &count },
     };
     while (json_next(j) == J_KEY) {
         struct str *at = NULL;
@@ -276,8 +286,8 @@ static void say_refused(struct doctor *d, struct json *j)
         json_skip(j);
     }
     SAY(d, FINDING_WRONG, S("the client drops what is refused for good and says nothing: mend its token or its settings"),
-        STR_FMT " was refused " STR_FMT " times with " STR_FMT " at " STR_FMT ": " STR_FMT "%s" STR_FMT, STR_ARG(peer), STR_ARG(count), STR_ARG(status),
-        STR_ARG(listener), STR_ARG(why), token.n ? "; it showed " : "", STR_ARG(token));
+        STR_FMT " was refused " STR_FMT " times with " STR_FMT " at " STR_FMT ": " STR_FMT "%s" STR_FMT, STR_ARG(peer),
+        STR_ARG(count), STR_ARG(status), STR_ARG(listener), STR_ARG(why), token.n ? "; it showed " : "", STR_ARG(token));
 }
 
 static void check_refused(struct doctor *d)
@@ -307,18 +317,82 @@ static void check_exporter(struct doctor *d)
 {
     struct fault f = { 0 };
     struct fetched got = { 0 };
-    struct fetch q = { .method = HTTP_GET, .url = arena_fmt(&d->mem, "http://127.0.0.1:%d/metrics", SCRAPE_PORT), .timeout_ns = 3 * NS_PER_S };
+    struct fetch q = { .method = HTTP_GET,
+                       .url = arena_fmt(&d->mem, "http://127.0.0.1:%d/metrics", SCRAPE_PORT),
+                       .timeout_ns = 3 * NS_PER_S };
     enum err e = http_fetch(NULL, &q, &d->mem, &got, &f);
     struct str holder = port_holder(SCRAPE_PORT, &d->mem);
     if (got.end == FETCH_REFUSED)
         SAY(d, FINDING_OK, S(""), "port %d is free: no client serves metrics to be scraped just now", SCRAPE_PORT);
     else if (!e && str_find(got.body, S("claude_code_")) != SIZE_MAX)
-        SAY(d, FINDING_OK, S(""), "port %d is Claude Code's exporter%s" STR_FMT "; a second client needs another OTEL_EXPORTER_PROMETHEUS_PORT",
+        SAY(d, FINDING_OK, S(""),
+            "port %d is Claude Code's exporter%s" STR_FMT "; a second client needs another OTEL_EXPORTER_PROMETHEUS_PORT",
             SCRAPE_PORT, holder.n ? ": " : "", STR_ARG(holder));
     else
         SAY(d, FINDING_NOTE, S("a client that is to be scraped needs another OTEL_EXPORTER_PROMETHEUS_PORT; it says nothing itself"),
             "port %d is held by %s" STR_FMT ", which is no Claude Code%s", SCRAPE_PORT, holder.n ? "" : "another program", STR_ARG(holder),
             e ? "" : " that has sent metrics yet");
+}
+
+/* The listener of ours that an endpoint of this machine leads to; NULL: none. */
+static const struct remote_listener *listener_of(const struct doctor *d, struct str url)
+{
+    for (uint32_t i = 0; i < d->status.nlisteners; i++) {
+        struct str port = d->status.listeners[i].addr, rest = url;
+        while (str_index(port, ':') != SIZE_MAX)
+            str_cut(&port, ':');
+        size_t scheme = str_find(rest, S("://"));
+        rest = scheme == SIZE_MAX ? rest : str_sub(rest, scheme + 3, rest.n);
+        rest = str_cut(&rest, '/');
+        if (str_ends(rest, port) && rest.n > port.n && rest.p[rest.n - port.n - 1] == ':')
+            return &d->status.listeners[i];
+    }
+    return NULL;
+}
+
+static bool is_this_machine(struct str url)
+{
+    return str_find(url, S("localhost")) != SIZE_MAX || str_find(url, S("127.0.0.")) != SIZE_MAX || str_find(url, S("[::1]")) != SIZE_MAX;
+}
+
+/* The Authorization that the client's own settings carry. */
+static struct str settings_authorization(const struct client_env *e)
+{
+    struct str list = client_get(e, S("OTEL_EXPORTER_OTLP_HEADERS"));
+    while (list.p) {
+        struct str value = str_cut(&list, ','), name = str_cut(&value, '=');
+        if (str_eq_nocase(str_trim(name), S("authorization")))
+            return str_trim(value);
+    }
+    return S("");
+}
+
+/* Sends what the client would send, with what its settings say. */
+static void try_target(struct doctor *d, const struct client_env *e, const char *what, const struct client_target *t,
+                       const struct remote_listener *l)
+{
+    struct fault f = { 0 };
+    bool https = str_starts(t->url, S("https://"));
+    if (https != l->tls) {
+        SAY(d, FINDING_WRONG, l->tls ? S("https:// in the place of http://") : S("http:// in the place of https://"),
+            "Claude Code sends %s to " STR_FMT ", but " STR_FMT " %s", what, STR_ARG(t->url), STR_ARG(l->name),
+            l->tls ? "speaks TLS" : "does not speak TLS");
+        return;
+    }
+    struct probe p = { .way = S("Claude Code's settings"),
+                       .id = S("settings"),
+                       .form = t->grpc ? PROBE_GRPC : PROBE_PROTOBUF,
+                       .path = S("/v1/logs"),
+                       .authorization = settings_authorization(e),
+                       .now_ns = clock_now(&clock_system) };
+    if (!where(d, l->name, &p))
+        return;
+    if (probe_send(&p, &d->mem, &f))
+        SAY(d, FINDING_WRONG, S("a refused batch is dropped for good: mend OTEL_EXPORTER_OTLP_HEADERS"), "Claude Code sends %s to " STR_FMT
+            ", and with the settings' own header that is %s", what, STR_ARG(t->url), f.msg);
+    else
+        SAY(d, FINDING_OK, S(""), "Claude Code sends %s to " STR_FMT ", and a record with its header was taken there", what,
+            STR_ARG(t->url));
 }
 
 /* Does what the client will do lead here? */
@@ -327,17 +401,19 @@ static void check_destination(struct doctor *d, const struct client_env *e)
     static const char *const names[] = { "metrics", "events", "spans" };
     for (int s = 0; s < 3; s++) {
         struct client_target t = client_target(e, (enum client_signal)s);
-        bool here = false;
         if (!t.sent)
             continue;
-        for (uint32_t i = 0; i < d->status.nlisteners; i++) {
-            struct str addr = d->status.listeners[i].addr;
-            while (str_index(addr, ':') != SIZE_MAX)
-                str_cut(&addr, ':');
-            here = here || str_find(t.url, arena_fmt(&d->mem, ":" STR_FMT, STR_ARG(addr))) != SIZE_MAX;
-        }
-        SAY(d, here || !d->up ? FINDING_OK : FINDING_NOTE, here || !d->up ? S("") : S("no port of this ccmon is in that address"),
-            "Claude Code sends %s to " STR_FMT "%s" STR_FMT, names[s], STR_ARG(t.url), t.variable.n ? ", by " : ", its default", STR_ARG(t.variable));
+        const struct remote_listener *l = d->up ? listener_of(d, t.url) : NULL;
+        if (l && is_this_machine(t.url))
+            try_target(d, e, names[s], &t, l);
+        else
+            SAY(d,
+                !d->up                   ? FINDING_OK
+                : is_this_machine(t.url) ? FINDING_WRONG
+                                         : FINDING_NOTE,
+                d->up ? S("no port of this ccmon is in that address: ccmon setup prints the right one") : S(""),
+                "Claude Code sends %s to " STR_FMT "%s" STR_FMT, names[s], STR_ARG(t.url),
+                t.variable.n ? ", by " : ", its default", STR_ARG(t.variable));
     }
 }
 
@@ -366,8 +442,10 @@ static const struct {
 static int take(void *arg, const char *name, const char *value)
 {
     struct doctor *d = arg;
-    const struct { const char *name; struct str *at; } texts[] = { { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project },
-                                                                { "--ca", &d->ca } };
+    const struct {
+        const char *name;
+        struct str *at;
+    } texts[] = { { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project }, { "--ca", &d->ca } };
     for (size_t i = 0; i < LEN(texts); i++)
         if (!strcmp(name, texts[i].name)) {
             *texts[i].at = str_c(value);

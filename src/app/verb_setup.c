@@ -378,9 +378,11 @@ static void say_what_came(struct setup *s, const struct remote *r, const struct 
     struct fault f;
     printf("Received: %llu events, %llu samples, %llu spans.\n", (unsigned long long)(is->logs - was->logs),
            (unsigned long long)(is->samples - was->samples), (unsigned long long)(is->spans - was->spans));
-    struct str q = is->logs > was->logs
-        ? S("sum by (session_id, service_version, user_email) (count_over_time({service_name=~\"claude-code.*\"} | session_id != \"\" [10m]))")
-        : S("sum by (session_id, service_version, user_email) ({__name__=~\"claude_code_.+\"})");
+    struct str q =
+        is->logs > was->logs
+            ? S("sum by (session_id, service_version, user_email) "
+                "(count_over_time({service_name=~\"claude-code.*\"} | session_id != \"\" [10m]))")
+            : S("sum by (session_id, service_version, user_email) ({__name__=~\"claude_code_.+\"})");
     if (remote_query(r, is->logs > was->logs ? REMOTE_LOKI : REMOTE_PROMETHEUS, q, labels, &s->mem, &rows, &f))
         return;
     for (uint32_t i = 0; i < rows.n && i < 5; i++)
@@ -482,6 +484,36 @@ static void print_for_shell(struct setup *s, const struct pairs *v)
         fputs("\n# For this shell: eval \"$(ccmon setup)\"   For good, in ~/.claude/settings.json: ccmon setup --write\n", stdout);
 }
 
+/* Whoever reads the settings stands in another directory. */
+static struct str absolute(struct setup *s, struct str path)
+{
+    char real[PATH_MAX];
+    return path.n && realpath(arena_cstr(&s->mem, path), real) ? arena_str(&s->mem, str_c(real)) : path;
+}
+
+/* The ports of a running server that was named with --url. */
+static enum err ask_ports(struct setup *s, struct fault *f)
+{
+    struct remote r = { .url = s->url };
+    struct remote_status is;
+    if (s->plan.token.n)
+        r.authorization = arena_fmt(&s->mem, "Bearer " STR_FMT, STR_ARG(s->plan.token));
+    enum err e = remote_status(&r, &s->mem, &is, f);
+    for (uint32_t i = 0; !e && i < is.nlisteners; i++) {
+        struct str port = is.listeners[i].addr;
+        uint64_t n;
+        while (str_index(port, ':') != SIZE_MAX)
+            str_cut(&port, ':');
+        if (!str_to_u64(port, &n) || n > 65535)
+            continue;
+        if (str_eq(is.listeners[i].name, port_names[PORT_OTLP_HTTP]))
+            s->plan.http_port = (uint16_t)n;
+        if (str_eq(is.listeners[i].name, port_names[PORT_OTLP_GRPC]))
+            s->plan.grpc_port = (uint16_t)n;
+    }
+    return e;
+}
+
 /* What the server's own configuration says, where the command line said nothing. */
 static void learn_from(struct setup *s, const struct config *c)
 {
@@ -490,8 +522,13 @@ static void learn_from(struct setup *s, const struct config *c)
         s->url = remote_default_url(c, &s->mem);
     if (part.tls_given && !s->plan.tls) {
         s->plan.tls = true;
-        s->plan.ca_file = arena_str(&s->mem, part.tls.cert_file);   /* right if it is self-signed; else --ca */
+        s->plan.ca_file = part.tls.cert_file;
+        fputs("ccmon: the server's own certificate is named as what to trust, right if it is self-signed; if a CA of yours signed it, "
+              "give that with --ca\n", stderr);
     }
+    s->plan.ca_file = absolute(s, s->plan.ca_file);
+    s->plan.client_cert = absolute(s, s->plan.client_cert);
+    s->plan.client_key = absolute(s, s->plan.client_key);
     if (part.tokens.n && !s->plan.token.n)
         fputs("ccmon: the server asks for a token: give it with --token\n", stderr);
 }
@@ -508,10 +545,17 @@ static int run(struct setup *s)
     s->plan.http_port = (uint16_t)c.ports[PORT_OTLP_HTTP];
     s->plan.grpc_port = (uint16_t)c.ports[PORT_OTLP_GRPC];
     s->plan.scrape_port = (uint16_t)s->scrape_port;
+    bool url_given = s->url.n > 0;
     learn_from(s, &c);
     config_done(&c);
     if (s->undo)
         return undo_settings(s);
+    if (url_given && !s->wait_s && ask_ports(s, &f))
+        return fail(&f);
+    if (s->plan.way != WAY_SCRAPE && !(s->plan.way == WAY_GRPC ? s->plan.grpc_port : s->plan.http_port)) {
+        fputs("ccmon: the configuration lets the port be any free one: name the running server's page with --url\n", stderr);
+        return 2;
+    }
     if (setup_variables(&s->plan, &s->mem, &v, &f)) {
         fail(&f);
         return 2;
@@ -524,7 +568,9 @@ static int run(struct setup *s)
     else if (!s->wait_s)
         print_for_shell(s, &v);
     if (s->managed && !s->write)
-        fputs("Managed settings: as " MANAGED_DIR "/managed-settings.d/ccmon.json on every machine; they win over what people set.\n", stderr);
+        fputs("Managed settings: as " MANAGED_DIR
+              "/managed-settings.d/ccmon.json on every machine; they win over what people set.\n",
+              stderr);
     return !rc && s->wait_s ? wait_over_tls(s) : rc;
 }
 

@@ -92,7 +92,10 @@ static enum http_step scan_first(const struct http_scan *s, struct str in, struc
         return HTTP_MORE;
     uint8_t c = (uint8_t)in.p[s->line];
     if (c == 0x16)
-        return refuse(bad, 400, "this looks like TLS; the port speaks plain HTTP: write http:// instead of https://, or give it a certificate (tls_server_config)");
+        return refuse(
+            bad, 400,
+            "this looks like TLS; the port speaks plain HTTP: write http:// instead of https://, or give it a certificate "
+            "(tls_server_config)");
     if (c == '\n')
         return refuse(bad, 400, "a line ends in LF without CR");
     if (c != '\r' && !(classes[c] & TOKEN))

@@ -44,8 +44,8 @@ void refusal_text(char *out, size_t size, struct str s)
 static bool same_sender(const struct refusal *a, const struct refusal *b)
 {
     bool requests = *a->method && *b->method;
-    return a->status == b->status && (requests || !strcmp(a->why, b->why)) && !strcmp(a->listener, b->listener) && !strcmp(a->peer, b->peer) &&
-           !strcmp(a->token, b->token) && !strcmp(a->agent, b->agent);
+    return a->status == b->status && (requests || !strcmp(a->why, b->why)) && !strcmp(a->listener, b->listener) &&
+           !strcmp(a->peer, b->peer) && !strcmp(a->token, b->token) && !strcmp(a->agent, b->agent);
 }
 
 static struct refusal *find(struct refusals *r, const struct refusal *x)

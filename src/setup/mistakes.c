@@ -11,11 +11,12 @@
 static const struct {
     struct str exporter, endpoint, protocol, path;
 } signals[] = {
-    [CLIENT_METRICS] = { S("OTEL_METRICS_EXPORTER"), S("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"), S("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"),
-                         S("/v1/metrics") },
-    [CLIENT_LOGS] = { S("OTEL_LOGS_EXPORTER"), S("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"), S("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL"), S("/v1/logs") },
-    [CLIENT_TRACES] = { S("OTEL_TRACES_EXPORTER"), S("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), S("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
-                        S("/v1/traces") },
+    [CLIENT_METRICS] = { S("OTEL_METRICS_EXPORTER"), S("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+                         S("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"), S("/v1/metrics") },
+    [CLIENT_LOGS] = { S("OTEL_LOGS_EXPORTER"), S("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"), S("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL"),
+                      S("/v1/logs") },
+    [CLIENT_TRACES] = { S("OTEL_TRACES_EXPORTER"), S("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+                        S("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), S("/v1/traces") },
 };
 
 static bool lists(struct str value, struct str word)
@@ -89,7 +90,8 @@ static void off(struct look *l)
                                         STR_ARG(l->e->project_file)),
             S("put it into the user's settings: ccmon setup --write"));
     else
-        say(l, FINDING_WRONG, S("CLAUDE_CODE_ENABLE_TELEMETRY is not set: nothing is sent"), S("ccmon setup --write, then start Claude Code anew"));
+        say(l, FINDING_WRONG, S("CLAUDE_CODE_ENABLE_TELEMETRY is not set: nothing is sent"),
+            S("ccmon setup --write, then start Claude Code anew"));
 }
 
 static void exporters(struct look *l)
@@ -103,7 +105,8 @@ static void exporters(struct look *l)
         say(l, FINDING_NOTE, S("OTEL_LOGS_EXPORTER is not otlp: no events, so no requests, tools, errors or sessions"),
             S("OTEL_LOGS_EXPORTER=otlp"));
     else if (!lists(m, S("otlp")) && !lists(m, S("prometheus")))
-        say(l, FINDING_NOTE, S("OTEL_METRICS_EXPORTER is not otlp: no metrics; figures come from events alone"), S("OTEL_METRICS_EXPORTER=otlp"));
+        say(l, FINDING_NOTE, S("OTEL_METRICS_EXPORTER is not otlp: no metrics; figures come from events alone"),
+            S("OTEL_METRICS_EXPORTER=otlp"));
     if (lists(m, S("prometheus")) && !lists(m, S("otlp")))
         say(l, FINDING_NOTE, S("metrics are scraped only: what is added after the last scrape of a session is lost, and a second client on "
                                "the port is not seen"),
@@ -145,29 +148,41 @@ static void check_target(struct look *l, enum client_signal s, const struct clie
     bool schemed = str_find(t->url, S("://")) != SIZE_MAX, tls = str_starts(t->url, S("https://")) || (!schemed && t->grpc);
     struct str name = t->variable, value = t->url;
     if (t->grpc && !schemed)
-        say(l, FINDING_WRONG, arena_fmt(l->mem, STR_FMT "=" STR_FMT " has no scheme: for gRPC that means TLS, and a plain receiver gets nothing",
-                                        STR_ARG(name), STR_ARG(value)),
+        say(l, FINDING_WRONG,
+            arena_fmt(l->mem, STR_FMT "=" STR_FMT " has no scheme: for gRPC that means TLS, and a plain receiver gets nothing",
+                      STR_ARG(name), STR_ARG(value)),
             arena_fmt(l->mem, STR_FMT "=http://" STR_FMT, STR_ARG(name), STR_ARG(value)));
     if (t->grpc && tls && is_address(host))
-        say(l, FINDING_WRONG, arena_fmt(l->mem, STR_FMT "=" STR_FMT ": gRPC over TLS to an IP address always fails in the client", STR_ARG(name),
-                                        STR_ARG(value)),
+        say(l, FINDING_WRONG,
+            arena_fmt(l->mem, STR_FMT "=" STR_FMT ": gRPC over TLS to an IP address always fails in the client", STR_ARG(name),
+                      STR_ARG(value)),
             S("use a host name, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"));
     if (t->grpc && str_eq(port, S("4318")))
-        say(l, FINDING_NOTE, arena_fmt(l->mem, STR_FMT "=" STR_FMT " with protocol grpc: 4318 is HTTP's port. ccmon takes both on either, others do not",
-                                       STR_ARG(name), STR_ARG(value)),
+        say(l, FINDING_NOTE,
+            arena_fmt(l->mem,
+                      STR_FMT "=" STR_FMT " with protocol grpc: 4318 is HTTP's port. ccmon takes both on either, others do not",
+                      STR_ARG(name), STR_ARG(value)),
             S("port 4317, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"));
     if (!t->grpc && str_eq(port, S("4317")))
-        say(l, FINDING_NOTE, arena_fmt(l->mem, STR_FMT "=" STR_FMT " without protocol grpc: 4317 is gRPC's port. ccmon takes both on either, others do not",
-                                       STR_ARG(name), STR_ARG(value)),
+        say(l, FINDING_NOTE,
+            arena_fmt(l->mem,
+                      STR_FMT "=" STR_FMT
+                              " without protocol grpc: 4317 is gRPC's port. ccmon takes both on either, others do not",
+                      STR_ARG(name), STR_ARG(value)),
             S("port 4318, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc"));
     bool own = str_eq(name, signals[s].endpoint);
     if (!t->grpc && own && (!path.n || str_eq(path, S("/"))))
-        say(l, FINDING_NOTE, arena_fmt(l->mem, STR_FMT "=" STR_FMT " is used as it stands, without a path. ccmon tells the signals apart by content, "
-                                               "others answer 404", STR_ARG(name), STR_ARG(value)),
-            arena_fmt(l->mem, STR_FMT "=" STR_FMT STR_FMT, STR_ARG(name), STR_ARG(str_ends(value, S("/")) ? str_sub(value, 0, value.n - 1) : value), STR_ARG(signals[s].path)));
+        say(l, FINDING_NOTE,
+            arena_fmt(l->mem,
+                      STR_FMT "=" STR_FMT " is used as it stands, without a path. ccmon tells the signals apart by content, "
+                              "others answer 404",
+                      STR_ARG(name), STR_ARG(value)),
+            arena_fmt(l->mem, STR_FMT "=" STR_FMT STR_FMT, STR_ARG(name),
+                      STR_ARG(str_ends(value, S("/")) ? str_sub(value, 0, value.n - 1) : value), STR_ARG(signals[s].path)));
     if (!t->grpc && !own && str_ends(path, signals[s].path))
-        say(l, FINDING_NOTE, arena_fmt(l->mem, STR_FMT "=" STR_FMT ": the client adds " STR_FMT " to this one itself", STR_ARG(name), STR_ARG(value),
-                                       STR_ARG(signals[s].path)),
+        say(l, FINDING_NOTE,
+            arena_fmt(l->mem, STR_FMT "=" STR_FMT ": the client adds " STR_FMT " to this one itself", STR_ARG(name),
+                      STR_ARG(value), STR_ARG(signals[s].path)),
             S("leave the path away"));
 }
 
@@ -195,10 +210,12 @@ static void headers(struct look *l)
 {
     struct str h = client_get(l->e, S("OTEL_EXPORTER_OTLP_HEADERS"));
     if (str_find(h, S("Bearer%20")) != SIZE_MAX)
-        say(l, FINDING_NOTE, S("OTEL_EXPORTER_OTLP_HEADERS has Bearer%20: the client sends it undecoded. ccmon takes it, others refuse it in silence"),
+        say(l, FINDING_NOTE,
+            S("OTEL_EXPORTER_OTLP_HEADERS has Bearer%20: the client sends it undecoded. ccmon takes it, others refuse it in silence"),
             S("a plain blank: Authorization=Bearer TOKEN"));
     if (h.n && str_index(h, '=') == SIZE_MAX)
-        say(l, FINDING_WRONG, S("OTEL_EXPORTER_OTLP_HEADERS is no list of NAME=VALUE"), S("OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer TOKEN\""));
+        say(l, FINDING_WRONG, S("OTEL_EXPORTER_OTLP_HEADERS is no list of NAME=VALUE"),
+            S("OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer TOKEN\""));
 }
 
 static void certificates(struct look *l)
@@ -226,8 +243,9 @@ static void shadowed(struct look *l)
     for (uint32_t i = 0; i < l->e->n; i++) {
         const struct client_var *v = &l->e->at[i];
         if (v->shadowed.p)
-            say(l, FINDING_NOTE, arena_fmt(l->mem, STR_FMT " from " STR_FMT " wins over another value that is set elsewhere", STR_ARG(v->name),
-                                           STR_ARG(where(l, v->name))),
+            say(l, FINDING_NOTE,
+                arena_fmt(l->mem, STR_FMT " from " STR_FMT " wins over another value that is set elsewhere", STR_ARG(v->name),
+                          STR_ARG(where(l, v->name))),
                 S("managed settings win over the user's, and those over what is exported"));
     }
 }

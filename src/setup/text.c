@@ -9,7 +9,8 @@ static bool needs_quotes(struct str v)
 {
     for (size_t i = 0; i < v.n; i++) {
         char c = v.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || str_index(S("_-./:=,@%+"), c) != SIZE_MAX;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     str_index(S("_-./:=,@%+"), c) != SIZE_MAX;
         if (!plain)
             return true;
     }

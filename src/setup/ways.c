@@ -27,7 +27,8 @@ const struct way_def setup_ways[WAY_COUNT] = {
     [WAY_JSON] = { S("json"), S("the same as JSON, twice the size, readable on the wire") },
     [WAY_GRPC] = { S("grpc"), S("OTLP over gRPC") },
     [WAY_BOTH] = { S("both"), S("OTLP over HTTP, and the client's Prometheus exporter beside it for others to scrape") },
-    [WAY_SCRAPE] = { S("scrape"), S("the client's Prometheus exporter alone: metrics only, and what is added after the last scrape is lost") },
+    [WAY_SCRAPE] = { S("scrape"),
+                     S("the client's Prometheus exporter alone: metrics only, and what is added after the last scrape is lost") },
 };
 
 static struct str always(const struct setup_plan *p, struct arena *mem);

@@ -45,6 +45,10 @@ def in_order(home):
         check('no figure counts it', rows['data']['result'], [])
         rc, out = doctor(home, url_of(c), env=dict(good, OTEL_EXPORTER_OTLP_PROTOCOL='grpc', OTEL_EXPORTER_OTLP_ENDPOINT='localhost:4317'))
         check('a setting that cannot work', (rc, 'has no scheme' in out and '-> OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317' in out), (1, True), out)
+        rc, out = doctor(home, url_of(c), env=dict(good, OTEL_EXPORTER_OTLP_ENDPOINT='https://localhost:%d' % c.ports['otlp-http']))
+        check('TLS to a plain port', (rc, 'does not speak TLS' in out), (1, True), out)
+        rc, out = doctor(home, url_of(c), env=dict(good, OTEL_EXPORTER_OTLP_ENDPOINT='http://localhost:9'))
+        check('an address of nobody', (rc, 'no port of this ccmon' in out), (1, True), out)
         rc, out = doctor(home, url_of(c))
         check('telemetry off', (rc, 'CLAUDE_CODE_ENABLE_TELEMETRY is not set' in out), (1, True), out)
         os.chmod(c.data, 0o755)
@@ -68,6 +72,12 @@ def refused(home):
             rc, out = doctor(home, url_of(c), '--token', 'a-token-that-is-long-enough')
             check('the refused sender is named', 'was refused' in out and '401' in out, True, out)
             check('its token is not', 'another-token-altogether' in out, False, out)
+            settings = {'CLAUDE_CODE_ENABLE_TELEMETRY': '1', 'OTEL_METRICS_EXPORTER': 'otlp', 'OTEL_LOGS_EXPORTER': 'otlp',
+                        'OTEL_EXPORTER_OTLP_ENDPOINT': 'http://localhost:%d' % c.ports['otlp-http']}
+            for token, word in (('a-token-that-is-long-enough', 'was taken there'), ('one-that-is-wrong-altogether', 'answered 401')):
+                _, client = doctor(home, url_of(c), '--token', 'a-token-that-is-long-enough',
+                                   env=dict(settings, OTEL_EXPORTER_OTLP_HEADERS='Authorization=Bearer ' + token))
+                check("the settings' token is tried: " + word, word in client, True, client)
             check('the ways in work with the token', out.count('went in and was found again'), len(WAYS), out)
 
 

@@ -100,6 +100,8 @@ def wait(home):
         out = p.communicate(timeout=60)[0]
         check('it says what came', (p.returncode, 'session the-session' in out, 'No event came yet' in out), (0, True, True))
         port = c.ports['web']
+        rc, out, _ = setup(home, '--url', url)
+        check('ports of a running server', 'http://localhost:%d' % c.ports['otlp-http'] in out)
     rc, _, err = setup(home, '--wait', '5', '--url', 'http://127.0.0.1:%d' % port)
     check('nobody there', (rc, 'no ccmon answers' in err), (1, True))
 
