@@ -46,7 +46,8 @@ enum { AGE_MAX_S = 100 * 366 * 86400L };
 
 static const struct key keys[] = {
     { S("data"), KEY_TEXT, AT(data), "", 0, 0, NULL, false,
-      "Directory of everything ccmon keeps. Default: `$XDG_DATA_HOME/ccmon`, else `~/.local/share/ccmon`." },
+      "Directory of everything ccmon keeps; a relative one goes by the current directory. Default: "
+      "`$XDG_DATA_HOME/ccmon`, else `~/.local/share/ccmon`." },
     { S("bind"), KEY_TEXT, AT(bind), "127.0.0.1", 0, 0, NULL, false,
       "Address that every listener binds, unless `listeners.NAME.bind` says otherwise. Anything but loopback also needs tokens, "
       "users, client certificates or `open: true`." },
@@ -441,6 +442,12 @@ bool addr_is_loopback(struct str addr)
 
 enum err config_check(const struct config *c, struct fault *f)
 {
+    for (size_t a = 0; a < PORT_COUNT; a++)
+        for (size_t b = 0; b < a; b++)
+            if (c->ports[a] && c->ports[a] == c->ports[b] &&
+                str_eq(access_part(c, (uint32_t)a).bind, access_part(c, (uint32_t)b).bind))
+                return fault_set(f, E_SYNTAX, 0, "ports." STR_FMT ": %llu is also ports." STR_FMT, STR_ARG(port_names[a]),
+                                 (unsigned long long)c->ports[a], STR_ARG(port_names[b]));
     enum err e = access_config_check(c, f);
     if (e)
         return e;
