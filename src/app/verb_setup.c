@@ -132,6 +132,8 @@ static enum err write_file(struct setup *s, struct str path, struct str text, mo
     const char *name = arena_cstr(&s->mem, path);
     if (!stat(name, &st))
         mode = st.st_mode & 07777;
+    if (s->plan.token.n && !s->managed)
+        mode &= (mode_t)~077;                      /* a secret goes into it */
     enum err e = file_write_atomic(&file_ops_system, name, text, f);
     if (!e && chmod(name, mode))
         return fault_set(f, E_IO, 0, "%s: %s", name, strerror(errno));

@@ -77,6 +77,9 @@ def settings(home):
     check('what was changed meanwhile stays', (rc, now), (0, {'A': 'c', 'OTEL_LOGS_EXPORTER': 'console', 'CLAUDE_CODE_ENABLE_TELEMETRY': '0'}))
     check('and is named', 'CLAUDE_CODE_ENABLE_TELEMETRY was changed' in out)
 
+    os.chmod(path, 0o644)
+    setup(home, '--write', '--yes', '--token', 'abcdefghijklmnopqrstuvwxyz')
+    check('a token makes the file private', os.stat(path).st_mode & 0o777, 0o600)
     open(path, 'w').write('{"env": ')
     rc, _, err = setup(home, '--write', '--yes')
     check('a broken file is left alone', (rc, open(path).read(), path in err), (1, '{"env": ', True))
