@@ -181,7 +181,7 @@ static struct str alternatives(struct arena *mem, const struct sighted *s, uint3
         if (last.n)
             buf_byte(&out, '|');
         for (size_t k = 0; k < session.n; k++) {
-            if (memchr("\\.+*?()|[]{}^$", session.p[k], 14))
+            if (str_index(S("\\.+*?()|[]{}^$"), session.p[k]) != SIZE_MAX)
                 buf_byte(&out, '\\');
             buf_byte(&out, session.p[k]);
         }
