@@ -68,19 +68,13 @@ static int fail(const struct fault *f)
 
 /* ---- which file ------------------------------------------------------------------------ */
 
-#ifdef __APPLE__
-#define MANAGED_DIR "/Library/Application Support/ClaudeCode"
-#else
-#define MANAGED_DIR "/etc/claude-code"
-#endif
-
 static enum err settings_path(struct setup *s, struct fault *f)
 {
     const char *dir = getenv("CLAUDE_CONFIG_DIR"), *home = getenv("HOME");
     if (s->settings.n)
         return OK;
     if (s->managed)
-        s->settings = S(MANAGED_DIR "/managed-settings.d/ccmon.json");
+        s->settings = S(SETUP_MANAGED_DIR "/managed-settings.d/ccmon.json");
     else if (dir && *dir)
         s->settings = arena_fmt(&s->mem, "%s/settings.json", dir);
     else if (home && *home)
@@ -570,7 +564,7 @@ static int run(struct setup *s)
     else if (!s->wait_s)
         print_for_shell(s, &v);
     if (s->managed && !s->write)
-        fputs("Managed settings: as " MANAGED_DIR
+        fputs("Managed settings: as " SETUP_MANAGED_DIR
               "/managed-settings.d/ccmon.json on every machine; they win over what people set.\n",
               stderr);
     return !rc && s->wait_s ? wait_over_tls(s) : rc;

@@ -85,7 +85,11 @@ static int run_describe(const struct verb *v, int argc, char **argv)
             fwrite(out.p, 1, out.n, stdout);
             return 0;
         }
-    return verb_wrong("describe wants one of " "keys, routes, man, access, tls, scrape, privacy", what);
+    fprintf(stderr, "ccmon: describe wants one of");
+    for (size_t i = 0; i < LEN(descriptions); i++)
+        fprintf(stderr, "%s %s", i ? "," : "", descriptions[i].name);
+    fprintf(stderr, "%s%s\n", what ? ", not " : "", what ? what : "");
+    return 2;
 }
 
 static int run_version(const struct verb *v, int argc, char **argv)
@@ -136,7 +140,7 @@ const struct verb verbs[] = {
       run_demo },
     { "check-config", "FILE", "say whether a configuration is right", options_serve,
       "Reads it as serve would, the environment and the other options with it, and changes nothing.", run_check_config },
-    { "describe", "keys|routes|man|access|tls|scrape|privacy", "print the tables of the documentation", NULL, NULL, run_describe },
+    { "describe", "WHAT", "print the tables of the documentation", NULL, NULL, run_describe },
     { "version", "", "print the version", NULL, NULL, run_version },
     { "help", "[VERB]", "print this, or all about one verb", NULL, NULL, run_help },
     { 0 },

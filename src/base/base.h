@@ -6,6 +6,7 @@
  *           fault at the place that knows the cause. Callers pass it on.
  */
 #pragma once
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct fault {
 
 /* Returns `code`. A NULL fault is fine. */
 enum err fault_set(struct fault *f, enum err code, size_t at, const char *fmt, ...) PRINTF(4, 5);
+enum err fault_setv(struct fault *f, enum err code, size_t at, const char *fmt, va_list ap) PRINTF(4, 0);
 #ifdef __clang_analyzer__                          /* which sees no other file: this never returns OK */
 #define fault_set(f, code, at, ...) (fault_set((f), (code), (at), __VA_ARGS__), (code))
 #endif

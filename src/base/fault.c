@@ -1,22 +1,26 @@
 /* base/fault.c -- why something failed, and what happens when we are wrong. */
 #include "base/base.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum err(fault_set)(struct fault *f, enum err code, size_t at, const char *fmt, ...)
+enum err fault_setv(struct fault *f, enum err code, size_t at, const char *fmt, va_list ap)
 {
     CHECK(code != OK);
     if (!f)
         return code;
     f->code = code;
     f->at = at;
-
-    va_list ap;
-    va_start(ap, fmt);
     /* A message that does not fit is cut, never refused. */
     (void)vsnprintf(f->msg, sizeof(f->msg), fmt, ap);
+    return code;
+}
+
+enum err(fault_set)(struct fault *f, enum err code, size_t at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)fault_setv(f, code, at, fmt, ap);
     va_end(ap);
     return code;
 }

@@ -72,6 +72,12 @@ void wire_put_fixed64(struct buf *b, uint32_t field, uint64_t v)
     buf_put(b, bytes, sizeof bytes);
 }
 
+void wire_put_double(struct buf *b, uint32_t field, double v)
+{
+    union { double d; uint64_t bits; } x = { v };
+    wire_put_fixed64(b, field, x.bits);
+}
+
 void wire_put_bytes(struct buf *b, uint32_t field, struct str s)
 {
     wire_put_raw(b, field << WIRE_TYPE_BITS | WIRE_LEN);

@@ -137,4 +137,5 @@ static inline void wire_close(struct wire *parent, const struct wire *child)   /
 void wire_put_raw(struct buf *b, uint64_t varint);
 void wire_put_varint(struct buf *b, uint32_t field, uint64_t v);
 void wire_put_fixed64(struct buf *b, uint32_t field, uint64_t v);
+void wire_put_double(struct buf *b, uint32_t field, double v);
 void wire_put_bytes(struct buf *b, uint32_t field, struct str s);

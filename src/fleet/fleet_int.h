@@ -78,7 +78,6 @@ struct msg {
 };
 struct msg msg_begin(struct buf *b, uint32_t field);
 void msg_end(struct buf *b, struct msg m);
-void put_f64(struct buf *b, uint32_t field, double v);
 
 /* Attributes in the field `field` of the open message. */
 void attr_text(struct buf *b, uint32_t field, struct str key, struct str v);

@@ -38,7 +38,7 @@ static void write_point(struct scene *s, const struct counter *c)
     wire_put_fixed64(b, F_POINT_START, (uint64_t)s->start_ns);
     wire_put_fixed64(b, F_POINT_TIME, (uint64_t)s->now_ns);
     /* Money is added up in whole nano-dollars and divided once. */
-    put_f64(b, F_POINT_DOUBLE, c->metric == M_COST ? (double)c->nano / 1e9 : c->value);
+    wire_put_double(b, F_POINT_DOUBLE, c->metric == M_COST ? (double)c->nano / 1e9 : c->value);
     standard_attrs(s, b, F_POINT_ATTRS);
     for (size_t i = 0; i < LEN(c->a); i++)
         if (c->a[i].n)

@@ -3,7 +3,6 @@
  * A nested message is written in place: its length stands before it in four bytes, as
  * a varint that may begin with zeros' continuation, which every reader takes.
  */
-#include <string.h>
 
 #include "fleet/fleet_int.h"
 #include "otlp/fields.h"
@@ -25,13 +24,6 @@ void msg_end(struct buf *b, struct msg m)
     CHECK(n < (UINT64_C(1) << (7 * LENGTH_BYTES)));
     for (size_t i = 0; i < LENGTH_BYTES; i++)
         b->p[m.at + i] = (char)((n >> (7 * i) & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
-}
-
-void put_f64(struct buf *b, uint32_t field, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    wire_put_fixed64(b, field, bits);
 }
 
 /* ---- attributes ------------------------------------------------------------------- */
@@ -72,7 +64,7 @@ void attr_int(struct buf *b, uint32_t field, struct str name, int64_t v)
 void attr_double(struct buf *b, uint32_t field, struct str name, double v)
 {
     struct open_attr o = attr_begin(b, field, name);
-    put_f64(b, F_ANY_DOUBLE, v);
+    wire_put_double(b, F_ANY_DOUBLE, v);
     attr_end(b, o);
 }
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "http/password.h"
 #include "http/route.h"
@@ -168,39 +169,6 @@ static char visible(char ch)
     return ch > ' ' && ch < 0x7f && ch != '"' && ch != '\\' ? ch : '?';
 }
 
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-/* With or without its padding; false if it is none. */
-static bool base64(struct str s, char *out, size_t *ret_n)
-{
-    size_t n = 0;
-    uint32_t bits = 0, have = 0;
-    while (s.n && s.p[s.n - 1] == '=')
-        s.n--;
-    for (size_t i = 0; i < s.n; i++) {
-        int d = base64_digit(s.p[i]);
-        if (d < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)d;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[n++] = (char)(bits >> have & 0xff);
-        }
-    }
-    *ret_n = n;
-    return have < 6;
-}
-
 /* The plain text of a Basic credential, for as long as it is looked at. */
 struct plain {
     char text[ACCESS_BASIC_MAX];
@@ -222,7 +190,7 @@ static bool plain_read(struct credential c, struct plain *p)
         while (str_ends(c.text, S("%3D")) || str_ends(c.text, S("%3d")))
             c.text.n -= 3;
     }
-    bool ok = base64(c.text, buf, &n) && n <= sizeof p->text;
+    bool ok = base64_decode(c.text, buf, &n) && n <= sizeof p->text;
     if (ok) {
         memcpy(p->text, buf, n);
         p->password = (struct str){ p->text, n };

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,12 +49,10 @@ enum fetch_end fetch_fail(struct fault *f, enum fetch_end end, const char *fmt, 
         [FETCH_TLS] = E_IO,         [FETCH_TOO_LARGE] = E_LIMIT, [FETCH_MALFORMED] = E_SYNTAX, [FETCH_OTHER] = E_IO,
     };
     CHECK(end > FETCH_OK && end < (enum fetch_end)LEN(codes));
-    char msg[sizeof(f->msg)];
     va_list ap;
     va_start(ap, fmt);
-    CHECK(vsnprintf(msg, sizeof(msg), fmt, ap) >= 0);
+    (void)fault_setv(f, codes[end], 0, fmt, ap);
     va_end(ap);
-    (void)fault_set(f, codes[end], 0, "%s", msg);
     return end;
 }
 

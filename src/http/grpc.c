@@ -16,6 +16,7 @@
  */
 #include "http/grpc.h"
 
+#include "base/base64.h"
 #include "base/wire.h"
 #include "http/call.h"
 
@@ -64,23 +65,6 @@ static struct str percent_encode(struct str s, struct arena *mem)
     return (struct str){ out, n };
 }
 
-/* Values of "-bin" headers are base64, here without padding. */
-static struct str base64(struct str s, struct arena *mem)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = arena_alloc(mem, s.n * 2 + 4, 1);
-    size_t n = 0;
-    uint32_t bits = 0, have = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        bits = bits << 8 | (uint8_t)s.p[i];
-        for (have += 8; have >= 6; have -= 6)
-            out[n++] = digits[bits >> (have - 6) & 63];
-    }
-    if (have)
-        out[n++] = digits[bits << (6 - have) & 63];
-    return (struct str){ out, n };
-}
-
 static struct str retry_details(enum grpc_code code, struct str why, uint32_t retry_s, struct arena *mem)
 {
     struct buf delay, info, any, status;
@@ -96,7 +80,7 @@ static struct str retry_details(enum grpc_code code, struct str why, uint32_t re
     wire_put_bytes(&status, F_STATUS_MESSAGE, why);
     wire_put_bytes(&status, F_STATUS_DETAILS, buf_view(&any));
     CHECK(!status.bad);
-    struct str text = base64(buf_view(&status), mem);
+    struct str text = base64_text(buf_view(&status), mem);
     buf_done(&delay);
     buf_done(&info);
     buf_done(&any);

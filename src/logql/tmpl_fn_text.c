@@ -5,6 +5,8 @@
  */
 #include "logql/tmpl_int.h"
 
+#include "base/base64.h"
+
 #include <string.h>
 
 #include "logql/text.h"
@@ -568,8 +570,7 @@ static bool fn_b64enc(struct run *r, const struct tval *a, uint32_t n, struct tv
     (void)n;
     if (!arg_str(r, a, 0, &s))
         return false;
-    struct value bytes = { .type = V_BYTES, .s = s };
-    *ret = tv_str(value_text_in(&bytes, r->mem));
+    *ret = tv_str(base64_text(s, r->mem));
     return true;
 }
 

@@ -3,30 +3,8 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/num.h"
-
-static struct str base64(const unsigned char *p, size_t n, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t o = 0;
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t w = (uint32_t)p[i] << 16;
-        if (i + 1 < n)
-            w |= (uint32_t)p[i + 1] << 8;
-        if (i + 2 < n)
-            w |= p[i + 2];
-        out[o++] = digits[w >> 18];
-        out[o++] = digits[w >> 12 & 63];
-        out[o++] = i + 1 < n ? digits[w >> 6 & 63] : '=';
-        out[o++] = i + 2 < n ? digits[w & 63] : '=';
-    }
-    return (struct str){ out, o };
-}
-
-static size_t base64_size(size_t n)
-{
-    return (n + 2) / 3 * 4;
-}
 
 struct str value_text(const struct value *v, char scratch[VALUE_TEXT_MAX])
 {
@@ -42,7 +20,7 @@ struct str value_text(const struct value *v, char scratch[VALUE_TEXT_MAX])
         return v->b ? S("true") : S("false");
     case V_BYTES: {
         size_t fit = VALUE_TEXT_MAX / 4 * 3;
-        return base64((const unsigned char *)v->s.p, MIN(v->s.n, fit), scratch);
+        return (struct str){ scratch, base64_encode(str_sub(v->s, 0, fit), scratch) };
     }
     case V_NONE:
         break;
@@ -53,7 +31,7 @@ struct str value_text(const struct value *v, char scratch[VALUE_TEXT_MAX])
 struct str value_text_in(const struct value *v, struct arena *mem)
 {
     if (v->type == V_BYTES)
-        return base64((const unsigned char *)v->s.p, v->s.n, arena_alloc(mem, base64_size(v->s.n) + 1, 1));
+        return base64_text(v->s, mem);
     char scratch[VALUE_TEXT_MAX];
     struct str s = value_text(v, scratch);
     return s.p == scratch ? arena_str(mem, s) : s;

@@ -13,7 +13,6 @@
 #include "otlp/build.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "otlp/fields.h"
@@ -89,12 +88,10 @@ void build_fail(struct build *b, enum err e, size_t at, const char *fmt, ...)
     CHECK(e != OK);
     if (b->err)
         return;
-    char msg[sizeof b->fault->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    b->err = fault_setv(b->fault, e, at, fmt, ap);
     va_end(ap);
-    b->err = fault_set(b->fault, e, at, "%s", msg);
 }
 
 bool build_ok(struct build *b)

@@ -1,6 +1,8 @@
 /* otlp/json_read.c -- objects, arrays, numbers and names of the protobuf JSON mapping. */
 #include "otlp/js.h"
 
+#include "base/base64.h"
+
 #include "otlp/limits.h"
 
 /* ---- errors, objects, arrays -------------------------------------------------------- */
@@ -249,36 +251,14 @@ int64_t js_enum(struct js *d, struct str prefix, const struct str *names, uint32
     return 0;
 }
 
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
-
 bool js_base64(struct str s, struct arena *mem, struct str *ret)
 {
-    while (s.n && s.p[s.n - 1] == '=')
-        s.n--;
-    char *out = arena_alloc(mem, s.n / 4 * 3 + 3, 1);
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        int digit = base64_digit(s.p[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 0)
-            out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
-    }
+    char *out = arena_alloc(mem, s.n / 4 * 3 + 2, 1);
+    size_t n;
+    if (!base64_decode(s, out, &n))
+        return false;
     *ret = (struct str){ out, n };
-    return s.n % 4 != 1;
+    return true;
 }
 
 struct value js_bytes(struct js *d)

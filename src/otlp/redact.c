@@ -8,7 +8,6 @@
 #include "otlp/redact.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/hash.h"
 #include "otlp/limits.h"
@@ -21,13 +20,10 @@ void redact_fail(struct redact *r, enum err e, size_t at, const char *fmt, ...)
     CHECK(e != OK);
     if (r->err)
         return;
-    char msg[sizeof r->fault->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    r->err = fault_setv(r->fault, e, at, fmt, ap);
     va_end(ap);
-    r->err = e;
-    fault_set(r->fault, e, at, "%s", msg);
 }
 
 bool redact_ok(struct redact *r)

@@ -10,6 +10,7 @@
  *     [ gone , kept , gone , kept ]
  *       ^^^^^^^     ^^^^^^
  */
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/jw.h"
 #include "base/num.h"
@@ -167,23 +168,6 @@ static void number(struct walk *d, const char *at, uint64_t rules, bool is_doubl
         becomes_text(d, at, kept);
 }
 
-static void put_base64(struct walk *d, struct str s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    buf_byte(d->r->out, '"');
-    for (size_t i = 0; i < s.n; i += 3) {
-        size_t left = s.n - i;
-        uint32_t v = (uint32_t)(unsigned char)s.p[i] << 16;
-        v |= left > 1 ? (uint32_t)(unsigned char)s.p[i + 1] << 8 : 0;
-        v |= left > 2 ? (uint32_t)(unsigned char)s.p[i + 2] : 0;
-        buf_byte(d->r->out, digits[v >> 18]);
-        buf_byte(d->r->out, digits[v >> 12 & 63]);
-        buf_byte(d->r->out, left > 1 ? digits[v >> 6 & 63] : '=');
-        buf_byte(d->r->out, left > 2 ? digits[v & 63] : '=');
-    }
-    buf_byte(d->r->out, '"');
-}
-
 static void bytes(struct walk *d, const char *at, uint64_t rules)
 {
     enum json_tok t = next(d);
@@ -202,7 +186,9 @@ static void bytes(struct walk *d, const char *at, uint64_t rules)
         return;
     }
     cut(d, d->at, d->j.p);
-    put_base64(d, kept);
+    buf_byte(d->r->out, '"');
+    buf_str(d->r->out, base64_text(kept, &d->r->mem));
+    buf_byte(d->r->out, '"');
 }
 
 /* The name of the {"key": ..., "value": ...} whose "{" was just read; the last one counts. */
@@ -261,16 +247,22 @@ static bool key_value(struct walk *d, uint64_t rules, enum place place, unsigned
     return true;
 }
 
+/* Is the next value an array? Nothing in its place is none, anything else is wrong. */
+static bool opens_list(struct walk *d)
+{
+    enum json_tok t = next(d);
+    if (t != J_ARR && t != J_NULL && t != J_ERR)
+        wrong(d, "an array");
+    return t == J_ARR;
+}
+
 /* An array of KeyValues, its value not yet read. */
 static void attrs(struct walk *d, uint64_t rules, enum place place, unsigned depth)
 {
     struct seq s = { 0 };
-    enum json_tok t = next(d);
-    if (t != J_ARR) {
-        if (t != J_NULL && t != J_ERR)
-            wrong(d, "an array");
+    enum json_tok t;
+    if (!opens_list(d))
         return;
-    }
     while (ok(d) && (t = next(d)) != J_ARR_END) {
         const char *at = d->at;
         seq_element(d, &s, at);
@@ -408,12 +400,9 @@ static bool value(struct walk *d, const struct redact_field *f, enum json_tok t)
 static void field_list(struct walk *d, const struct redact_field *f)
 {
     struct seq s = { 0 };
-    enum json_tok t = next(d);
-    if (t != J_ARR) {
-        if (t != J_NULL && t != J_ERR)
-            wrong(d, "an array");
+    enum json_tok t;
+    if (!opens_list(d))
         return;
-    }
     while (ok(d) && (t = next(d)) != J_ARR_END) {
         const char *at = d->at;
         seq_element(d, &s, at);

@@ -8,7 +8,6 @@
 #include "push/entries.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -34,14 +33,12 @@ bool entries_ok(const struct entries *s)
 
 void entries_fail(struct entries *s, enum err e, size_t at, const char *fmt, ...)
 {
-    char text[sizeof s->fault->msg];
     va_list ap;
     if (s->err)
         return;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    s->err = fault_setv(s->fault, e, at, fmt, ap);
     va_end(ap);
-    s->err = fault_set(s->fault, e, at, "%s", text);
 }
 
 /* ---- the stream -------------------------------------------------------------------------- */

@@ -5,7 +5,6 @@
  */
 #include "push/redact.h"
 
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/wire.h"
@@ -49,10 +48,8 @@ static void put_pair(struct redact *r, struct buf *to, uint32_t field, struct st
 
 static void put_sample(struct redact *r, const struct sample *x, int64_t start_ms)
 {
-    uint64_t bits;
-    memcpy(&bits, &x->v, sizeof bits);
     start_ms = x->start_ms ? x->start_ms : start_ms;
-    wire_put_fixed64(&r->part, F_SAMPLE_VALUE, bits);
+    wire_put_double(&r->part, F_SAMPLE_VALUE, x->v);
     wire_put_varint(&r->part, F_SAMPLE_TIME, (uint64_t)x->t_ms);
     if (start_ms)
         wire_put_varint(&r->part, F_SAMPLE_START, (uint64_t)start_ms);

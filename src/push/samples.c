@@ -6,8 +6,9 @@
  */
 #include "push/samples.h"
 
+#include "push/fields.h"
+
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -41,14 +42,19 @@ bool samples_ok(const struct samples *s)
 
 void samples_fail(struct samples *s, enum err e, size_t at, const char *fmt, ...)
 {
-    char text[sizeof s->fault->msg];
     va_list ap;
     if (s->err)
         return;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    s->err = fault_setv(s->fault, e, at, fmt, ap);
     va_end(ap);
-    s->err = fault_set(s->fault, e, at, "%s", text);
+}
+
+void samples_malformed(struct samples *s, const struct wire *w, struct str body)
+{
+    size_t at = w->bad ? (size_t)(w->at - (const uint8_t *)body.p) : 0;
+    if (w->bad)
+        samples_fail(s, E_SYNTAX, at, "malformed protobuf at byte %zu of %zu", at, body.n);
 }
 
 /* ---- what a series is told by ------------------------------------------------------------ */
@@ -149,6 +155,26 @@ void series_label(struct samples *s, struct str name, struct str value)
 void series_sample(struct samples *s, struct sample x)
 {
     *arena_push(s->mem, s->samples, s->nsamples, s->cap_samples) = x;
+}
+
+void series_walk_sample(struct samples *s, struct wire *m)
+{
+    struct sample x = { 0 };
+    while (wire_next(m))
+        switch (m->field) {
+        case F_SAMPLE_VALUE:
+            x.v = wire_double(m);
+            break;
+        case F_SAMPLE_TIME:
+            x.t_ms = (int64_t)wire_varint(m);
+            break;
+        case F_SAMPLE_START:
+            x.start_ms = (int64_t)wire_varint(m);
+            break;
+        default:
+            wire_skip(m);
+        }
+    series_sample(s, x);
 }
 
 void series_histogram(struct samples *s, struct str message)

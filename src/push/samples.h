@@ -66,10 +66,14 @@ void samples_init(struct samples *s, struct batch *b, struct push_result *result
 void samples_done(struct samples *s);
 bool samples_ok(const struct samples *s);
 void samples_fail(struct samples *s, enum err e, size_t at, const char *fmt, ...) PRINTF(4, 5);
+/* Fails if the walk over the body ended in a malformed byte. */
+void samples_malformed(struct samples *s, const struct wire *w, struct str body);
 
 void series_begin(struct samples *s);
 void series_label(struct samples *s, struct str name, struct str value);
 void series_sample(struct samples *s, struct sample x);
+/* prometheus.Sample, the same in both versions; its start time in 1.0 is of our own making, see redact.c. */
+void series_walk_sample(struct samples *s, struct wire *m);
 void series_histogram(struct samples *s, struct str message);
 /* Rows of what was gathered. `start_ms` of the series, 0 unknown. */
 void series_end(struct samples *s, int64_t start_ms);

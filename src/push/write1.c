@@ -37,26 +37,6 @@ static bool quick_label(struct samples *s, struct wire *t)
     return true;
 }
 
-static void walk_sample(struct samples *s, struct wire *m)
-{
-    struct sample x = { 0 };
-    while (wire_next(m))
-        switch (m->field) {
-        case F_SAMPLE_VALUE:
-            x.v = wire_double(m);
-            break;
-        case F_SAMPLE_TIME:
-            x.t_ms = (int64_t)wire_varint(m);
-            break;
-        case F_SAMPLE_START:                       /* of our own making, see redact.c */
-            x.start_ms = (int64_t)wire_varint(m);
-            break;
-        default:
-            wire_skip(m);
-        }
-    series_sample(s, x);
-}
-
 static void walk_series(struct samples *s, struct wire *t)
 {
     series_begin(s);
@@ -72,7 +52,7 @@ static void walk_series(struct samples *s, struct wire *t)
             break;
         case F_SERIES1_SAMPLE:
             m = wire_message(t);
-            walk_sample(s, &m);
+            series_walk_sample(s, &m);
             wire_close(t, &m);
             break;
         case F_SERIES1_HISTOGRAM:
@@ -135,7 +115,5 @@ void write1_walk(struct samples *s, struct str body)
             wire_skip(&w);
         }
     }
-    if (w.bad)
-        samples_fail(s, E_SYNTAX, (size_t)(w.at - (const uint8_t *)body.p), "malformed protobuf at byte %zu of %zu",
-                     (size_t)(w.at - (const uint8_t *)body.p), body.n);
+    samples_malformed(s, &w, body);
 }

@@ -66,26 +66,6 @@ static void walk_refs(struct samples *s, struct series2 *t, struct wire *w)
     wire_close(w, &m);
 }
 
-static void walk_sample(struct samples *s, struct wire *m)
-{
-    struct sample x = { 0 };
-    while (wire_next(m))
-        switch (m->field) {
-        case F_SAMPLE_VALUE:
-            x.v = wire_double(m);
-            break;
-        case F_SAMPLE_TIME:
-            x.t_ms = (int64_t)wire_varint(m);
-            break;
-        case F_SAMPLE_START:
-            x.start_ms = (int64_t)wire_varint(m);
-            break;
-        default:
-            wire_skip(m);
-        }
-    series_sample(s, x);
-}
-
 static void walk_meta(struct series2 *t, struct wire *m)
 {
     while (wire_next(m))
@@ -113,7 +93,7 @@ static void walk_field(struct samples *s, struct series2 *t, struct wire *w)
         break;
     case F_SERIES2_SAMPLE:
         m = wire_message(w);
-        walk_sample(s, &m);
+        series_walk_sample(s, &m);
         wire_close(w, &m);
         break;
     case F_SERIES2_HISTOGRAM:
@@ -197,7 +177,5 @@ void write2_walk(struct samples *s, struct str body)
         walk_series(s, &t, &y, &m);
         wire_close(&w, &m);
     }
-    if (w.bad)
-        samples_fail(s, E_SYNTAX, (size_t)(w.at - (const uint8_t *)body.p), "malformed protobuf at byte %zu of %zu",
-                     (size_t)(w.at - (const uint8_t *)body.p), body.n);
+    samples_malformed(s, &w, body);
 }

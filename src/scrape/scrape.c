@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "scrape/build.h"
 #include "scrape/resume.h"
@@ -46,12 +47,6 @@ static enum err secret_text(struct str inline_text, struct str file, struct aren
     return e;
 }
 
-static struct str base64(struct arena *mem, struct str s)
-{
-    struct value v = { .type = V_BYTES, .s = s };
-    return value_text_in(&v, mem);
-}
-
 /* The value of Authorization; empty: none. */
 static enum err authorization(const struct scrape_secret *s, struct arena *mem, struct str *ret, struct fault *f)
 {
@@ -62,7 +57,7 @@ static enum err authorization(const struct scrape_secret *s, struct arena *mem, 
         e = secret_text(s->username, s->username_file, mem, &a, f);
         e = e ? e : secret_text(s->password, s->password_file, mem, &b, f);
         if (!e)
-            *ret = arena_fmt(mem, "Basic " STR_FMT, STR_ARG(base64(mem, arena_fmt(mem, STR_FMT ":" STR_FMT, STR_ARG(a), STR_ARG(b)))));
+            *ret = arena_fmt(mem, "Basic " STR_FMT, STR_ARG(base64_text(arena_fmt(mem, STR_FMT ":" STR_FMT, STR_ARG(a), STR_ARG(b)), mem)));
         return e;
     }
     struct str type = S("Bearer");

@@ -6,12 +6,6 @@
 
 #include "base/file.h"
 
-#ifdef __APPLE__
-#define MANAGED_DIR "/Library/Application Support/ClaudeCode"
-#else
-#define MANAGED_DIR "/etc/claude-code"
-#endif
-
 extern char **environ;
 
 const struct client_var *client_find(const struct client_env *e, struct str name)
@@ -107,9 +101,9 @@ void client_read(struct str dir, struct arena *mem, struct client_env *ret)
                                         : S("");
     if (user.n)
         add_file(ret, user, FROM_USER, mem);
-    add_file(ret, S(MANAGED_DIR "/managed-settings.json"), FROM_MANAGED, mem);
+    add_file(ret, S(SETUP_MANAGED_DIR "/managed-settings.json"), FROM_MANAGED, mem);
     glob_t g = { 0 };
-    if (!glob(MANAGED_DIR "/managed-settings.d/*.json", 0, NULL, &g))
+    if (!glob(SETUP_MANAGED_DIR "/managed-settings.d/*.json", 0, NULL, &g))
         for (size_t i = 0; i < g.gl_pathc; i++)
             add_file(ret, arena_str(mem, str_c(g.gl_pathv[i])), FROM_MANAGED, mem);
     globfree(&g);

@@ -1,7 +1,7 @@
 /* setup/setup.h -- what Claude Code has to be told, so that it sends here.
  *
- * Variables are rows of one table: for which ways, the value, the reason. Everything that
- * tells people what to set (`ccmon setup`, `ccmon doctor`, the pages) reads that table.
+ * Variables are rows of one table: for which ways, the value, the reason. `ccmon setup` and
+ * `ccmon doctor` read it; the page /setup still has a list of its own (views/setup.tsx).
  * What is known of the client was recorded, not read in a manual.
  *
  * Owner:    text lives in the arena that is given.
@@ -44,6 +44,12 @@ struct str setup_shell(const struct pairs *v, struct arena *mem);      /* export
 struct str setup_json(const struct pairs *v, struct arena *mem);       /* {"env": {...}} */
 
 /* ---- settings.json ---- */
+
+#ifdef __APPLE__
+#define SETUP_MANAGED_DIR "/Library/Application Support/ClaudeCode"
+#else
+#define SETUP_MANAGED_DIR "/etc/claude-code"
+#endif
 
 enum { SETTINGS_BYTES_MAX = 4 << 20 };
 

@@ -143,8 +143,23 @@ static bool is_plain(struct str s)
     return true;
 }
 
+static bool is_host(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || str_index(S("-._:"), c) != SIZE_MAX;
+        if (!plain)
+            return false;
+    }
+    return s.n > 0 && (str_index(s, ':') == SIZE_MAX || is_ip(s));
+}
+
 static enum err check(const struct setup_plan *p, struct fault *f)
 {
+    if (!is_host(p->host))
+        return fault_set(f, E_SYNTAX, 0, "\"" STR_FMT "\" is no host name or address (without scheme and port)", STR_ARG(p->host));
+    if (p->scrape_port && !(SCRAPED & 1 << p->way))
+        return fault_set(f, E_SYNTAX, 0, "a port of the client's exporter goes with the ways scrape and both");
     if (p->way == WAY_GRPC && p->tls && is_ip(p->host))
         return fault_set(f, E_SYNTAX, 0, "gRPC over TLS to an IP address fails in the client (" STR_FMT "): give a host name, or use http",
                          STR_ARG(p->host));

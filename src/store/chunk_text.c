@@ -363,7 +363,9 @@ static struct str hex_text(enum text_form form, struct str prefix, const uint8_t
     return (struct str){ out, prefix.n + 2 * each };
 }
 
-static void rd_hex_texts(struct rd *r, enum text_form form, struct str *s, size_t n, struct arena *mem)
+/* Those of the rows at[0..nat-1]; `at` NULL: all, and nat is n. */
+static void rd_hex_texts(struct rd *r, enum text_form form, size_t n, const uint32_t *at, size_t nat, struct str *s,
+                         struct arena *mem)
 {
     struct str prefix;
     size_t each;
@@ -371,9 +373,9 @@ static void rd_hex_texts(struct rd *r, enum text_form form, struct str *s, size_
     if (!p)
         return;
     size_t len = form == TEXT_UUID ? UUID_LEN : prefix.n + each * 2;
-    char *out = arena_raw(mem, char, n * len);
-    for (size_t i = 0; i < n; i++, out += len)
-        s[i] = hex_text(form, prefix, p + i * each, each, out);
+    char *out = arena_raw(mem, char, nat * len);
+    for (size_t k = 0; k < nat; k++, out += len)
+        s[k] = hex_text(form, prefix, p + (at ? at[k] : k) * each, each, out);
 }
 
 /* All of s[] is set, whatever the bytes are. */
@@ -393,7 +395,7 @@ static void rd_texts(struct rd *r, struct str *s, size_t n, struct arena *mem)
     case TEXT_UUID:
     case TEXT_HEX:
     case TEXT_ID:
-        rd_hex_texts(r, (enum text_form)form, s, n, mem);
+        rd_hex_texts(r, (enum text_form)form, n, NULL, n, s, mem);
         break;
     default:
         r->bad = true;
@@ -551,20 +553,6 @@ static void some_number_texts(struct rd *r, enum text_form form, size_t n, const
     }
 }
 
-static void some_hex_texts(struct rd *r, enum text_form form, size_t n, const uint32_t *at, size_t nat, struct str *s,
-                           struct arena *mem)
-{
-    struct str prefix;
-    size_t each;
-    const uint8_t *p = rd_hex_head(r, form, n, &prefix, &each);
-    if (!p)
-        return;
-    size_t len = form == TEXT_UUID ? UUID_LEN : prefix.n + each * 2;
-    char *out = arena_raw(mem, char, nat * len);
-    for (size_t k = 0; k < nat; k++, out += len)
-        s[k] = hex_text(form, prefix, p + at[k] * each, each, out);
-}
-
 static void some_texts(struct rd *r, size_t n, const uint32_t *at, size_t nat, struct value *v, struct arena *mem)
 {
     struct str *s = arena_new(mem, struct str, nat + 1);
@@ -574,7 +562,7 @@ static void some_texts(struct rd *r, size_t n, const uint32_t *at, size_t nat, s
     else if (form == TEXT_INT || form == TEXT_ISO)
         some_number_texts(r, (enum text_form)form, n, at, nat, s, mem);
     else if (form == TEXT_UUID || form == TEXT_HEX || form == TEXT_ID)
-        some_hex_texts(r, (enum text_form)form, n, at, nat, s, mem);
+        rd_hex_texts(r, (enum text_form)form, n, at, nat, s, mem);
     else
         r->bad = true;
     for (size_t k = 0; k < nat; k++)
