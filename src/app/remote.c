@@ -2,6 +2,7 @@
 #include "app/remote.h"
 
 #include "app/config.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -12,6 +13,13 @@ struct str remote_default_url(const struct config *c, struct arena *mem)
 {
     bool tls = access_part(c, PORT_WEB).tls_given;
     return arena_fmt(mem, "http%s://%s:%u", tls ? "s" : "", tls ? "localhost" : "127.0.0.1", (unsigned)c->ports[PORT_WEB]);
+}
+
+struct str remote_authorization(struct str user, struct str token, struct arena *mem)
+{
+    if (user.n)
+        return arena_fmt(mem, "Basic " STR_FMT, STR_ARG(base64_text(user, mem)));
+    return token.n ? arena_fmt(mem, "Bearer " STR_FMT, STR_ARG(token)) : S("");
 }
 
 enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f)
@@ -30,7 +38,8 @@ enum err remote_get(const struct remote *r, struct str path, struct arena *mem, 
     if (http_fetch(NULL, &q, mem, &got, f))
         return E_UNAVAILABLE;
     if (got.status == 401 || got.status == 403)
-        return fault_set(f, E_IO, 0, STR_FMT ": %d: it wants a token or a user (--token)", STR_ARG(q.url), got.status);
+        return fault_set(f, E_IO, 0, STR_FMT ": %d: %s", STR_ARG(q.url), got.status,
+                         got.status == 401 ? "it asks for a user or a token" : "this user or token may not ask it");
     if (got.status != 200)
         return fault_set(f, E_NOTFOUND, 0, STR_FMT ": %d " STR_FMT, STR_ARG(q.url), got.status,
                          STR_ARG(str_trim(str_sub(got.body, 0, 120))));

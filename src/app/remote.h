@@ -2,7 +2,8 @@
  *
  * Owner:    answers live in the arena that is given.
  * Threads:  one at a time.
- * Errors:   E_UNAVAILABLE nobody answers, E_NOTFOUND another program or an old ccmon, E_IO.
+ * Errors:   E_UNAVAILABLE nobody answers, E_IO it asks for a token or a user, or says no; E_NOTFOUND
+ *           another program or an old ccmon.
  */
 #pragma once
 #include "base/arena.h"
@@ -17,6 +18,8 @@ struct remote {
 /* The page of the server that a configuration makes, as this machine calls it. */
 struct config;
 struct str remote_default_url(const struct config *c, struct arena *mem);
+/* The value of Authorization for a "NAME:PASSWORD" or a token; empty: neither. */
+struct str remote_authorization(struct str user, struct str token, struct arena *mem);
 MUST enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f);
 
 /* What `setup --wait` and the doctor look at. */

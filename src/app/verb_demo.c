@@ -52,7 +52,7 @@ const struct option options_demo[] = {
     { "--people", "N", "people of the company, 12 if not given" },
     { "--seed", "N", "another number, another company" },
     { "--until", "DATE", "midnight (UTC) at which history ends, as 2026-11-01; nothing is added after it. Without it, the "
-                         "present is lived through" },
+                         "present is lived through, at such a company's pace: minutes can pass without a turn" },
     { "--truth", NULL, "do not serve; print what the answers must be, as JSON" },
     { "--port", "NAME=NUMBER", "as for serve" },
     { "--bind", "ADDR", "as for serve" },
@@ -219,6 +219,7 @@ static enum err started(struct app *a, void *arg, struct fault *f)
     struct demo *d = arg;
     d->app = a;
     a->api.demo = true;
+    log_line(LOG_INFO, "demo: making %llu days of %llu people", (unsigned long long)d->days, (unsigned long long)d->people);
     enum err e = feed(d, f);
     if (e)
         return e;

@@ -15,18 +15,18 @@
 #include <unistd.h>
 
 #include "app/app.h"
-#include "app/holder.h"
 #include "app/probe.h"
 #include "app/remote.h"
 #include "app/verbs.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "scrape/owner.h"
 #include "setup/client.h"
 
 enum {
     MEMORY_BYTES = 64 << 20,
-    SCRAPE_PORT = 9464,
+    SCRAPE_FIRST = 9464, SCRAPE_LAST = 9480,
     SYNCS = 15,
     SLOW_SYNC_MS = 50,
     SKEW_MAX_S = 5,
@@ -38,7 +38,7 @@ struct doctor {
     struct arena mem;
     struct options o;
     struct config cfg;
-    struct str url, token, project, ca;
+    struct str url, token, user, project, ca;
     struct tls_client *tls;
     struct remote remote;
     struct remote_status status;
@@ -50,6 +50,7 @@ const struct option options_doctor[] = {
     { "--config", "FILE", "the configuration of the server" },
     { "--url", "URL", "the page of the running server; http://127.0.0.1:3001 if not given" },
     { "--token", "TOKEN", "the bearer token that it asks for" },
+    { "--user", "NAME:PASSWORD", "the user that its page asks for" },
     { "--ca", "FILE", "the CA that signed its certificate, if that is not a public one" },
     { "--project", "DIR", "the project whose settings to look at; the current directory if not given" },
     { 0 },
@@ -76,7 +77,9 @@ static void check_server(struct doctor *d)
     d->up = !e;
     if (e) {
         say(d, FINDING_WRONG, str_c(f.msg),
-            e == E_UNAVAILABLE ? S("start it: ccmon serve; or name its page with --url") : S("name the page of a ccmon with --url"));
+            e == E_IO            ? S("give --user NAME:PASSWORD or --token TOKEN")
+            : e == E_UNAVAILABLE ? S("start it: ccmon serve; name its page with --url; its certificate's CA with --ca")
+                                 : S("name the page of a ccmon with --url"));
         return;
     }
     SAY(d, FINDING_OK, S(""), "ccmon " STR_FMT " answers at " STR_FMT "%s", STR_ARG(d->status.version), STR_ARG(d->url),
@@ -94,8 +97,6 @@ static void check_server(struct doctor *d)
 static void check_clock(struct doctor *d)
 {
     int64_t now = clock_now(&clock_system);
-    if (!d->up)
-        return;
     int64_t skew_s = (now - d->status.now_ns) / NS_PER_S;
     if (skew_s > SKEW_MAX_S || skew_s < -SKEW_MAX_S)
         SAY(d, FINDING_WRONG, S("set both clocks by NTP: rows stand at the client's time"),
@@ -234,13 +235,15 @@ static void check_ways(struct doctor *d)
     struct fault f = { 0 };
     struct remote_rows rows;
     uint64_t random;
-    if (!d->up)
-        return;
     secret_random(&random, sizeof random);
     struct str id = arena_fmt(&d->mem, "%016llx", (unsigned long long)random);
     for (size_t i = 0; i < LEN(ways); i++) {
-        struct probe p = { .way = ways[i].way, .id = id, .form = ways[i].form, .path = ways[i].path,
-                           .authorization = d->remote.authorization, .now_ns = clock_now(&clock_system) };
+        struct probe p = { .way = ways[i].way,
+                           .id = id,
+                           .form = ways[i].form,
+                           .path = ways[i].path,
+                           .authorization = remote_authorization(d->token.n ? S("") : d->user, d->token, &d->mem),
+                           .now_ns = clock_now(&clock_system) };
         if (!where(d, ways[i].listener, &p))
             continue;
         sent[i] = !probe_send(&p, &d->mem, &f);
@@ -296,8 +299,6 @@ static void check_refused(struct doctor *d)
     struct str body;
     struct json j;
     uint32_t before = d->wrong;
-    if (!d->up)
-        return;
     if (remote_get(&d->remote, S("/api/ccmon/refusals"), &d->mem, &body, &f)) {
         say(d, FINDING_NOTE, str_c(f.msg), S(""));
         return;
@@ -313,38 +314,61 @@ static void check_refused(struct doctor *d)
 
 /* ---- the client's exporter, and its settings ---------------------------------------------------- */
 
-static void check_exporter(struct doctor *d)
+/* One port of the client's exporter: what is there? False: nobody. */
+static bool look_at_port(struct doctor *d, const struct port_owners *owners, int port)
 {
     struct fault f = { 0 };
     struct fetched got = { 0 };
+    struct port_owner o;
     struct fetch q = { .method = HTTP_GET,
-                       .url = arena_fmt(&d->mem, "http://127.0.0.1:%d/metrics", SCRAPE_PORT),
+                       .url = arena_fmt(&d->mem, "http://127.0.0.1:%d/metrics", port),
                        .timeout_ns = 3 * NS_PER_S };
     enum err e = http_fetch(NULL, &q, &d->mem, &got, &f);
-    struct str holder = port_holder(SCRAPE_PORT, &d->mem);
     if (got.end == FETCH_REFUSED)
-        SAY(d, FINDING_OK, S(""), "port %d is free: no client serves metrics to be scraped just now", SCRAPE_PORT);
-    else if (!e && str_find(got.body, S("claude_code_")) != SIZE_MAX)
+        return false;
+    struct str who =
+        port_owner_of(owners, q.url, &o) ? arena_fmt(&d->mem, "%s (pid %lld)", o.name, (long long)o.pid) : S("another program");
+    if (!e && str_find(got.body, S("claude_code_")) != SIZE_MAX)
         SAY(d, FINDING_OK, S(""),
-            "port %d is Claude Code's exporter%s" STR_FMT "; a second client needs another OTEL_EXPORTER_PROMETHEUS_PORT",
-            SCRAPE_PORT, holder.n ? ": " : "", STR_ARG(holder));
+            "port %d is Claude Code's exporter: " STR_FMT "; a second client needs another OTEL_EXPORTER_PROMETHEUS_PORT", port,
+            STR_ARG(who));
     else
-        SAY(d, FINDING_NOTE, S("a client that is to be scraped needs another OTEL_EXPORTER_PROMETHEUS_PORT; it says nothing itself"),
-            "port %d is held by %s" STR_FMT ", which is no Claude Code%s", SCRAPE_PORT, holder.n ? "" : "another program", STR_ARG(holder),
-            e ? "" : " that has sent metrics yet");
+        SAY(d, port == SCRAPE_FIRST ? FINDING_NOTE : FINDING_OK,
+            port == SCRAPE_FIRST
+                ? S("a client that is to be scraped needs another OTEL_EXPORTER_PROMETHEUS_PORT; it says nothing itself")
+                : S(""),
+            "port %d is held by " STR_FMT ", which is no Claude Code that has sent metrics yet", port, STR_ARG(who));
+    return true;
+}
+
+static void check_exporter(struct doctor *d)
+{
+    struct port_owners owners;
+    bool any = false;
+    port_owners_read(&owners, &d->mem);
+    for (int port = SCRAPE_FIRST; port <= SCRAPE_LAST; port++)
+        any |= look_at_port(d, &owners, port);
+    if (!any)
+        SAY(d, FINDING_OK, S(""), "ports %d to %d are free: no client serves metrics to be scraped just now", SCRAPE_FIRST, SCRAPE_LAST);
+}
+
+/* "localhost:4318" of "http://localhost:4318/x". */
+static struct str authority_of(struct str url)
+{
+    size_t scheme = str_find(url, S("://"));
+    struct str rest = scheme == SIZE_MAX ? url : str_sub(url, scheme + 3, url.n);
+    return str_cut(&rest, '/');
 }
 
 /* The listener of ours that an endpoint of this machine leads to; NULL: none. */
 static const struct remote_listener *listener_of(const struct doctor *d, struct str url)
 {
+    struct str to = authority_of(url);
     for (uint32_t i = 0; i < d->status.nlisteners; i++) {
-        struct str port = d->status.listeners[i].addr, rest = url;
+        struct str port = d->status.listeners[i].addr;
         while (str_index(port, ':') != SIZE_MAX)
             str_cut(&port, ':');
-        size_t scheme = str_find(rest, S("://"));
-        rest = scheme == SIZE_MAX ? rest : str_sub(rest, scheme + 3, rest.n);
-        rest = str_cut(&rest, '/');
-        if (str_ends(rest, port) && rest.n > port.n && rest.p[rest.n - port.n - 1] == ':')
+        if (str_ends(to, port) && to.n > port.n && to.p[to.n - port.n - 1] == ':')
             return &d->status.listeners[i];
     }
     return NULL;
@@ -352,7 +376,8 @@ static const struct remote_listener *listener_of(const struct doctor *d, struct 
 
 static bool is_this_machine(struct str url)
 {
-    return str_find(url, S("localhost")) != SIZE_MAX || str_find(url, S("127.0.0.")) != SIZE_MAX || str_find(url, S("[::1]")) != SIZE_MAX;
+    struct str to = authority_of(url), rest = to, host = str_cut(&rest, ':');
+    return str_eq(host, S("localhost")) || str_starts(host, S("127.")) || str_starts(to, S("[::1]"));
 }
 
 /* The Authorization that the client's own settings carry. */
@@ -432,9 +457,15 @@ static void check_client(struct doctor *d)
 static const struct {
     const char *title;
     void (*run)(struct doctor *d);
+    bool asks;                                     /* needs a server that answers */
 } checks[] = {
-    { "server", check_server }, { "clock", check_clock }, { "data directory", check_disk }, { "ways in", check_ways },
-    { "refused senders", check_refused }, { "scraping", check_exporter }, { "Claude Code's settings here", check_client },
+    { "server", check_server, false },
+    { "clock", check_clock, true },
+    { "data directory", check_disk, false },
+    { "ways in", check_ways, true },
+    { "refused senders", check_refused, true },
+    { "scraping", check_exporter, false },
+    { "Claude Code's settings here", check_client, false },
 };
 
 /* ---- the command line ---------------------------------------------------------------------------- */
@@ -445,7 +476,9 @@ static int take(void *arg, const char *name, const char *value)
     const struct {
         const char *name;
         struct str *at;
-    } texts[] = { { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project }, { "--ca", &d->ca } };
+    } texts[] = {
+        { "--url", &d->url }, { "--token", &d->token }, { "--project", &d->project }, { "--ca", &d->ca }, { "--user", &d->user }
+    };
     for (size_t i = 0; i < LEN(texts); i++)
         if (!strcmp(name, texts[i].name)) {
             *texts[i].at = str_c(value);
@@ -458,7 +491,10 @@ static int examine(struct doctor *d)
 {
     for (size_t i = 0; i < LEN(checks); i++) {
         printf("%s%s\n", i ? "\n" : "", checks[i].title);
-        checks[i].run(d);
+        if (checks[i].asks && !d->up)
+            puts("       not looked at: no server answers");
+        else
+            checks[i].run(d);
         fflush(stdout);
     }
     if (d->wrong)
@@ -484,6 +520,8 @@ int run_doctor(const struct verb *v, int argc, char **argv)
     arena_init(&d.mem, MEMORY_BYTES);
     if (!d.project.n && getcwd(cwd, sizeof cwd))
         d.project = str_c(cwd);
+    if (d.url.n && !str_starts(d.url, S("http://")) && !str_starts(d.url, S("https://")))
+        return verb_wrong("--url wants http:// or https://", arena_cstr(&d.mem, d.url));
     if (!d.url.n)
         d.url = remote_default_url(&d.cfg, &d.mem);
     if (!d.ca.n)
@@ -495,8 +533,7 @@ int run_doctor(const struct verb *v, int argc, char **argv)
     }
     d.remote.url = d.url;
     d.remote.tls = d.tls;
-    if (d.token.n)
-        d.remote.authorization = arena_fmt(&d.mem, "Bearer " STR_FMT, STR_ARG(d.token));
+    d.remote.authorization = remote_authorization(d.user, d.token, &d.mem);
     rc = examine(&d);
     tls_client_free(d.tls);
     arena_done(&d.mem);

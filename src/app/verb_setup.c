@@ -29,8 +29,8 @@ struct setup {
     struct arena mem;
     struct setup_plan plan;
     struct options o;                              /* --config */
-    struct str settings, url;
-    bool json, managed, write, undo, yes;
+    struct str settings, url, user;
+    bool json, managed, write, undo, yes, settings_given;
     uint64_t wait_s, scrape_port;
 };
 
@@ -56,7 +56,8 @@ const struct option options_setup[] = {
     { "--yes", NULL, "do not ask" },
     { "--undo", NULL, "take back what --write did" },
     { "--wait", "SECONDS", "wait for the first data and say what came" },
-    { "--url", "URL", "the page of the running server, for --wait; http://127.0.0.1:3001 if not given" },
+    { "--url", "URL", "the page of a running server, to ask for its ports, and for --wait; http://127.0.0.1:3001 if not given" },
+    { "--user", "NAME:PASSWORD", "the user that the page asks for" },
     { 0 },
 };
 
@@ -71,7 +72,8 @@ static int fail(const struct fault *f)
 static enum err settings_path(struct setup *s, struct fault *f)
 {
     const char *dir = getenv("CLAUDE_CONFIG_DIR"), *home = getenv("HOME");
-    if (s->settings.n)
+    s->settings_given = s->settings.n > 0;
+    if (s->settings_given)
         return OK;
     if (s->managed)
         s->settings = S(SETUP_MANAGED_DIR "/managed-settings.d/ccmon.json");
@@ -310,7 +312,9 @@ static int write_settings(struct setup *s, const struct pairs *set)
     if (make_parents(s, &f) || write_note(s, text, fresh, &before, set, &f) ||
         write_file(s, s->settings, fresh, s->managed ? 0644 : 0600, &f))
         return fail(&f);
-    puts("Written. `ccmon setup --undo` takes it back. Claude Code reads it when it is started the next time.");
+    printf("Written. `ccmon setup --undo%s%s` takes it back. Claude Code reads it when it is started the next time.\n",
+           s->settings_given ? " --settings " : s->managed ? " --managed" : "",
+           s->settings_given ? arena_cstr(&s->mem, s->settings) : "");
     return 0;
 }
 
@@ -396,10 +400,11 @@ static int wait_for_data(struct setup *s, const struct tls_client *tls)
     struct remote r = { .url = s->url, .tls = tls };
     struct fault f = { 0 };
     struct remote_status was, is;
-    if (s->plan.token.n)
-        r.authorization = arena_fmt(&s->mem, "Bearer " STR_FMT, STR_ARG(s->plan.token));
-    if (remote_status(&r, &s->mem, &was, &f)) {
-        fprintf(stderr, "ccmon: no ccmon answers: %s; start it with `ccmon serve`\n", f.msg);
+    r.authorization = remote_authorization(s->user, s->plan.token, &s->mem);
+    enum err e = remote_status(&r, &s->mem, &was, &f);
+    if (e) {
+        fprintf(stderr, e == E_IO ? "ccmon: %s: give --user NAME:PASSWORD\n" : "ccmon: no ccmon answers: %s; start it with `ccmon serve`\n",
+                f.msg);
         return 1;
     }
     printf("Waiting for data at " STR_FMT " (%llu s at most). Start Claude Code now: claude -p \"say hi\"\n", STR_ARG(s->url),
@@ -444,7 +449,7 @@ static int take(void *arg, const char *name, const char *value)
     const struct { const char *name; struct str *at; } texts[] = {
         { "--host", &s->plan.host }, { "--token", &s->plan.token }, { "--ca", &s->plan.ca_file },
         { "--client-cert", &s->plan.client_cert }, { "--client-key", &s->plan.client_key }, { "--team", &s->plan.team },
-        { "--settings", &s->settings }, { "--url", &s->url },
+        { "--settings", &s->settings }, { "--url", &s->url }, { "--user", &s->user },
     };
     const struct { const char *name; bool *at; } flags[] = {
         { "--tls", &s->plan.tls }, { "--traces", &s->plan.traces }, { "--tools", &s->plan.tools }, { "--prompts", &s->plan.prompts },
@@ -492,8 +497,7 @@ static enum err ask_ports(struct setup *s, struct fault *f)
 {
     struct remote r = { .url = s->url };
     struct remote_status is;
-    if (s->plan.token.n)
-        r.authorization = arena_fmt(&s->mem, "Bearer " STR_FMT, STR_ARG(s->plan.token));
+    r.authorization = remote_authorization(s->user, s->plan.token, &s->mem);
     enum err e = remote_status(&r, &s->mem, &is, f);
     for (uint32_t i = 0; !e && i < is.nlisteners; i++) {
         struct str port = is.listeners[i].addr;
@@ -544,6 +548,8 @@ static int run(struct setup *s)
     bool url_given = s->url.n > 0;
     learn_from(s, &c);
     config_done(&c);
+    if (s->undo + s->write + (s->json && s->write) > 1)
+        return verb_wrong("one of --write, --undo and --json at a time", NULL);
     if (s->undo)
         return undo_settings(s);
     if (url_given && !s->wait_s && ask_ports(s, &f))

@@ -12,6 +12,7 @@ from ccmon import Ccmon  # noqa: E402
 BINARY = os.environ['CCMON']
 WAYS = ['OTLP/HTTP, JSON', 'OTLP/HTTP, protobuf', 'OTLP/HTTP, gzip', 'OTLP/HTTP, without a path', 'OTLP/gRPC', "OTLP/HTTP on gRPC's port",
         "OTLP/HTTP beside Prometheus's API", "OTLP/HTTP beside Loki's API", "OTLP/HTTP on the page's port"]
+HASH = '$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW'   # bcrypt of "secret", the cheapest
 passed, failed = 0, 0
 
 
@@ -81,10 +82,26 @@ def refused(home):
             check('the ways in work with the token', out.count('went in and was found again'), len(WAYS), out)
 
 
+def users(home):
+    with tempfile.NamedTemporaryFile('w', suffix='.yml') as f:
+        f.write('listeners:\n  web:\n    basic_auth_users:\n      ann: "%s"\n' % HASH)
+        f.flush()
+        with Ccmon(args=['--config', f.name]) as c:
+            rc, out = doctor(home, url_of(c))
+            check('it says whom it wants', (rc, 'give --user NAME:PASSWORD' in out, 'not looked at: no server answers' in out), (1, True, True), out)
+            rc, out = doctor(home, url_of(c), '--user', 'ann:secret')
+            check('the ways in work for a user', out.count('went in and was found again'), len(WAYS), out)
+            p = subprocess.run([BINARY, 'setup', '--url', url_of(c)], capture_output=True, text=True)
+            check('setup says so too', (p.returncode, 'asks for a user' in p.stderr), (1, True), p.stderr)
+            p = subprocess.run([BINARY, 'setup', '--url', url_of(c), '--user', 'ann:secret'], capture_output=True, text=True)
+            check('and asks as that user', 'http://localhost:%d' % c.ports['otlp-http'] in p.stdout, True, p.stdout + p.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as home:
         in_order(home)
         refused(home)
+        users(home)
         broken = os.path.join(home, '.claude')
         os.mkdir(broken)
         open(os.path.join(broken, 'settings.json'), 'w').write('{"env": ')
