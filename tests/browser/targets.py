@@ -47,7 +47,8 @@ def text_of(p, selector):
 def look(p, c, shots):
     p.size(1600, 900)
     p.open('http://127.0.0.1:%d/targets' % c.ports['web'])
-    p.wait("document.querySelector('#scraping tbody') && document.querySelector('#scraping').innerText.includes('0a1b2c3d')", 'the scraped client')
+    p.wait("document.querySelector('#scraping tbody') && document.querySelector('#scraping').innerText.includes('0a1b2c3d')"
+           " && document.querySelector('#scraping .bad')", 'the scraped client, and the target that is down')
     scraping, refused, server = (text_of(p, s) for s in ('#scraping', '#refused', '#server'))
     check('the target that is up', 'Claude Code' in scraping)
     check('the target that is down', 'down' in scraping and 'refused' in scraping)
@@ -63,6 +64,10 @@ def look(p, c, shots):
             p.wait("document.documentElement.dataset.theme === '%s'" % scheme, scheme)
             check('no wider than the screen', p.eval('document.documentElement.scrollWidth <= innerWidth'))
             p.shot(os.path.join(shots, 'targets-%d-%s.png' % (width, scheme)))
+    p.open('http://127.0.0.1:%d/setup' % c.ports['web'])
+    p.wait("document.querySelector('#setup-shell')", 'what to set')
+    check('setup asks for the token', 'export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer TOKEN"' in text_of(p, '#setup-shell'))
+    check('and names the port of gRPC', '%d for OTEL_EXPORTER_OTLP_PROTOCOL=grpc' % c.ports['otlp-grpc'] in text_of(p, '#main'))
     check('a quiet console', p.problems, [])
 
 

@@ -26,22 +26,39 @@ const EXTRAS: Extra[] = [
 /* The listener's port at the name this page was opened under. Its own listener may
  * be missing (port taken); this page's port takes OTLP as well. */
 export function endpointOf(listeners: readonly Listener[], page: { protocol: string; hostname: string; origin: string }): string {
-  const otlp = listeners.find((l) => l.name === "otlp-http" && l.problem === "" && /:\d+$/.test(l.addr));
-  return otlp ? `http://${page.hostname}:${otlp.addr.slice(otlp.addr.lastIndexOf(":") + 1)}` : page.origin;
+  const otlp = listening(listeners, "otlp-http");
+  return otlp ? `http${otlp.tls ? "s" : ""}://${page.hostname}:${portOf(otlp)}` : page.origin;
 }
 
-function envOf(endpoint: string, extras: ReadonlySet<string>): [string, string][] {
+const listening = (listeners: readonly Listener[], name: string) =>
+  listeners.find((l) => l.name === name && l.problem === "" && /:\d+$/.test(l.addr));
+const portOf = (l: Listener) => l.addr.slice(l.addr.lastIndexOf(":") + 1);
+
+/* What the listener asks for, with a place to fill in. */
+function guardsOf(l: Listener | undefined): [string, string][] {
+  const out: [string, string][] = [];
+  if (l?.tokens)
+    out.push(["OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer TOKEN"]);
+  if (l?.tls)
+    out.push(["NODE_EXTRA_CA_CERTS", "/path/to/ca.pem"]);
+  if (l?.client_certs)
+    out.push(["CLAUDE_CODE_CLIENT_CERT", "/path/to/client.pem"], ["CLAUDE_CODE_CLIENT_KEY", "/path/to/client.key"]);
+  return out;
+}
+
+function envOf(endpoint: string, guards: [string, string][], extras: ReadonlySet<string>): [string, string][] {
   return [
     ["CLAUDE_CODE_ENABLE_TELEMETRY", "1"],
     ["OTEL_METRICS_EXPORTER", "otlp"],
     ["OTEL_LOGS_EXPORTER", "otlp"],
     ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", endpoint],
+    ...guards,
     ...EXTRAS.filter((e) => extras.has(e.id)).flatMap((e) => e.env),
   ];
 }
 
-const shell = (env: [string, string][]) => env.map(([k, v]) => `export ${k}=${v}`).join("\n");
+const shell = (env: [string, string][]) => env.map(([k, v]) => `export ${k}=${/ /.test(v) ? `"${v}"` : v}`).join("\n");
 const settings = (env: [string, string][]) => JSON.stringify({ env: Object.fromEntries(env) }, null, 2);
 
 function Waiting({ s, endpoint }: { s: Status; endpoint: string }) {
@@ -74,7 +91,7 @@ function Extras({ chosen, toggle }: { chosen: ReadonlySet<string>; toggle: (id: 
   );
 }
 
-function Traps({ endpoint }: { endpoint: string }) {
+function Traps({ endpoint, grpc }: { endpoint: string; grpc: Listener | undefined }) {
   const port = endpoint.slice(endpoint.lastIndexOf(":") + 1);
   return (
     <section class="panel text">
@@ -82,8 +99,8 @@ function Traps({ endpoint }: { endpoint: string }) {
       <ul>
         <li><b>Wait for the interval, or for the end.</b> Metrics are sent every 60 s and events every 5 s; a short <code>claude -p</code> run sends everything once, when it ends. A killed run sends nothing more.</li>
         <li><b>Restart Claude Code.</b> The variables are read at its start. In a terminal they hold for that terminal only; in <code>settings.json</code> for all sessions.</li>
-        <li><b>Use port {port} for http/protobuf and http/json,</b> 4317 for <code>OTEL_EXPORTER_OTLP_PROTOCOL=grpc</code>. Either takes both.</li>
-        <li><b>Refused senders are not told.</b> <a href="/targets">Targets</a> names them; <code>ccmon doctor</code> finds what is wrong, also in your settings.</li>
+        <li><b>Use port {port} for http/protobuf and http/json,</b> {grpc ? portOf(grpc) : "the same"} for <code>OTEL_EXPORTER_OTLP_PROTOCOL=grpc</code>. Either takes both.</li>
+        <li><b>Refused senders are not told.</b> <a class="link" href="/targets">Targets</a> names them; <code>ccmon doctor</code> finds what is wrong, also in your settings.</li>
         <li><b>Per-signal endpoints are taken verbatim.</b> <code>OTEL_EXPORTER_OTLP_METRICS_ENDPOINT</code> needs the whole path, <code>{endpoint}/v1/metrics</code>; the general one gets it added.</li>
         <li><b>Exporter variables in a repository's own <code>.claude/settings.json</code> are ignored,</b> and managed settings win over yours.</li>
         <li><b>Errors are silent</b> unless <code>CLAUDE_CODE_OTEL_DIAG_STDERR=1</code> is set.</li>
@@ -100,7 +117,7 @@ export function Setup({ first = false }: { first?: boolean }) {
   if (!s)
     return null;
   const endpoint = endpointOf(s.listeners, location);
-  const env = envOf(endpoint, extras.value);
+  const env = envOf(endpoint, guardsOf(listening(s.listeners, "otlp-http")), extras.value);
   const toggle = (id: string) => {
     const next = new Set(extras.value);
     if (!next.delete(id))
@@ -127,7 +144,7 @@ export function Setup({ first = false }: { first?: boolean }) {
         <Extras chosen={extras.value} toggle={toggle} />
         <p class="muted small-print"><Icon name="info" /> Data stays in <code>{s.data_dir}</code> on the machine that runs ccmon. Nothing is sent on.</p>
       </section>
-      <Traps endpoint={endpoint} />
+      <Traps endpoint={endpoint} grpc={listening(s.listeners, "otlp-grpc")} />
     </div>
   );
 }
