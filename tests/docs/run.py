@@ -22,6 +22,17 @@ def manual():
         yield 'docs/ccmon.1 is not what `ccmon describe man` prints'
 
 
+def rooms():
+    """Each room of tools/rooms.txt has a row, with what it may include."""
+    rows = {}
+    for names, includes in re.findall(r'^\| (`[^|]*`) \|[^|]*\| ?([^|]*?) ?\|$', open(os.path.join(ROOT, 'ARCHITECTURE.md')).read(), re.M):
+        rows.update({name: includes for name in re.findall(r'`(\w+)`', names)})
+    for line in open(os.path.join(ROOT, 'tools', 'rooms.txt')):
+        name, _, includes = line.partition(':')
+        if _ and not line.startswith('#') and rows.get(name) not in (includes.strip(), 'everything'):
+            yield 'ARCHITECTURE.md: %s may include "%s", and the table says %r' % (name, includes.strip(), rows.get(name))
+
+
 def links():
     pages = [f for p in ('*.md', 'docs/*.md', 'stack/*.md') for f in glob.glob(os.path.join(ROOT, p))]
     for page in pages:
@@ -32,7 +43,7 @@ def links():
 
 def main():
     checks = [table('docs/configuration.md', 'keys'), table('docs/configuration.md', 'scrape'), table('docs/configuration.md', 'tls'),
-              table('docs/configuration.md', 'access'), table('docs/configuration.md', 'privacy'), table('docs/api.md', 'routes'), links(), manual()]
+              table('docs/configuration.md', 'access'), table('docs/configuration.md', 'privacy'), table('docs/api.md', 'routes'), links(), rooms(), manual()]
     failed = 0
     for check in checks:
         problems = list(check)
