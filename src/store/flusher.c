@@ -139,8 +139,9 @@ static struct gen *next_sealed(struct store *s, bool *ret_stop)
     GUARD(&s->lock);
     if (s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
         wait_for(&s->flush_cond, &s->lock, TICK_NS);
-    *ret_stop = s->stopping_flusher && s->oldest == s->live;
-    return s->oldest == s->live ? NULL : s->oldest;
+    bool late = s->stopping_flusher && clock_mono(s->cfg.clock) - s->stop_mono_ns >= STOP_FLUSH_NS;
+    *ret_stop = s->stopping_flusher && (s->oldest == s->live || late);
+    return *ret_stop || s->oldest == s->live ? NULL : s->oldest;
 }
 
 static bool failed(struct store *s, const struct fault *f)

@@ -322,6 +322,7 @@ static void stop_threads(struct store *s)
     pthread_mutex_unlock(&s->apply_lock);
     pthread_mutex_lock(&s->lock);
     s->stopping_flusher = true;
+    s->stop_mono_ns = clock_mono(s->cfg.clock);
     pthread_cond_signal(&s->flush_cond);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->flusher, NULL);

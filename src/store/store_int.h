@@ -79,6 +79,7 @@ struct store {
     uint64_t flush_failures;                       /* counts up; store_flush() looks at it */
     struct fault flush_fault;
     bool stopping_flusher;
+    int64_t stop_mono_ns;                          /* when that began */
     _Atomic int64_t retention_ns;
     uint64_t duplicates, moved, refused, seq;
     int64_t last_recv_ns;

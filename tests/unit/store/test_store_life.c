@@ -595,6 +595,47 @@ static void a_slow_flusher(void **state)
     store_vfs_install(NULL);
 }
 
+static void *stop_late(void *arg)
+{
+    struct release *r = arg;
+    for (bool stopping = false; !stopping;) {
+        pthread_mutex_lock(&r->b->store->lock);
+        stopping = r->b->store->stopping_flusher;
+        pthread_mutex_unlock(&r->b->store->lock);
+    }
+    bed_pass(r->b, STOP_FLUSH_NS);
+    shut_gate(false);
+    return NULL;
+}
+
+/* A stop does not wait for all that is to be flushed: the log has it. */
+static void a_stop_with_much_to_flush(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct vfs_hook hook = { disk_before, NULL };
+    struct release r = { .b = &b };
+    bed_init(&b);
+    b.cfg.flush_rows = 10;
+    store_vfs_install(&hook);
+    set_disk(false, false);
+    must_open(&b);
+    shut_gate(true);
+    struct bed_req first = some_logs(&b, b.now_ns, 0, 10), second = some_logs(&b, b.now_ns, 10, 5);
+    must_write(&b, &first);                        /* sealed, and stuck at the gate */
+    must_write(&b, &second);
+    assert_int_equal(pthread_create(&r.thread, NULL, stop_late, &r), 0);
+    bed_close(&b);
+    pthread_join(r.thread, NULL);
+    must_open(&b);
+    assert_int_equal(stats_of(&b).head_rows, 5);   /* replayed: the first ones were under way and are in their partition */
+    bed_same_rows(&b, "after a stop that was late");
+    if (b.reports)
+        fail_msg("%s", b.report);
+    bed_done(&b);
+    store_vfs_install(NULL);
+}
+
 static void a_full_queue(void **state)
 {
     (void)state;
@@ -752,6 +793,7 @@ int main(void)
         cmocka_unit_test(full_for_partitions),
         cmocka_unit_test(full_at_the_start),
         cmocka_unit_test(a_slow_flusher),
+        cmocka_unit_test(a_stop_with_much_to_flush),
         cmocka_unit_test(a_full_queue),
         cmocka_unit_test(a_stop_under_load),
         cmocka_unit_test(watchers),
