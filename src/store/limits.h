@@ -30,5 +30,5 @@
 #define CACHE_BYTES          (UINT64_C(64) << 20)  /* decoded columns, when the configuration does not say */
 #define REPLAY_ARENA_BYTES   (UINT64_C(512) << 20) /* one request decoded again: never less than a receiver allows */
 #define TICK_NS              (INT64_C(60) * NS_PER_S)
-#define STOP_FLUSH_NS        (INT64_C(3) * NS_PER_S / 2)   /* of the 5 s that a stop may take; what is not flushed by then stays in the log */
+#define STOP_FLUSH_NS        (INT64_C(3) * NS_PER_S / 2)   /* of the 5 s a stop may take; the rest stays in the log */
 #define RETRY_NS             NS_PER_S              /* between two tries on a full or failing disk */
