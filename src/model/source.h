@@ -51,6 +51,9 @@ struct scan_req {
     void *narrow_arg;
     const struct str *narrow_by;
     uint32_t nnarrow_by;
+    /* Samples: blocks whose rows stand in runs of one series each (block.run_end), with a code
+     * a run in their columns of labels. What a query asks of labels it then asks once a run. */
+    bool by_series;
     enum scan_order order;
     uint32_t without;                              /* these arrays may be NULL */
     uint64_t rows_max, bytes_max;                  /* 0: the store's own limits */
@@ -84,6 +87,15 @@ struct column {
     const uint8_t *valid;                          /* bitmap, bit r & 7 of byte r >> 3 */
 };
 
+/* With run_end, rows stand in runs: run i is the rows run_end[i - 1] (0 for the first) to
+ * before run_end[i], all of one series, one temporality and one origin, ascending by time,
+ * equal times by seq. Columns of place PLACE_LABEL, `temporality` and `origin` then have an
+ * element a run, everything else one a row; every row counts (sel is NULL, nsel is n). Runs
+ * are in no order, and a series may have several, also in one block. Only scan_req.by_series
+ * gives such blocks.
+ *
+ * With series, which only the inside of a source sees, label columns have an element for
+ * each of nseries series, and series[row] says which one a row is of; rows are in any order. */
 struct block {
     uint32_t n;                                    /* rows in the arrays */
     const uint32_t *sel;                           /* rows that count, ascending */
@@ -94,6 +106,10 @@ struct block {
     const uint64_t *seq;                           /* log sequence of each row: arrival order */
     const struct column *cols;
     uint32_t ncols;
+    const uint32_t *run_end;                       /* NULL: rows stand by themselves */
+    uint32_t nruns;
+    const uint32_t *series;
+    uint32_t nseries;
     int64_t next_bound;
 };
 
