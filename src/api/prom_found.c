@@ -43,15 +43,14 @@ static enum err take_block(struct scanned *s, const struct block *b, struct faul
 
 static enum err scan(struct scanned *s, const struct scan_req *search, struct fault *f)
 {
-    struct source *src = s->q->src;
     struct scan_req req = *search;
     req.all_labels = true;
     struct scan *sc;
     const struct block *b;
-    enum err e = src->scan_begin(src, &req, &sc, f);
+    enum err e = query_scan_begin(s->q, &req, &sc, f);
     if (e)
         return e;
-    while (!(e = src->scan_next(sc, &b, f)) && b) {
+    while (!(e = s->q->src->scan_next(sc, &b, f)) && b) {
         e = take_block(s, b, f);
         if (e)
             break;
@@ -121,7 +120,7 @@ enum err found_accounted(struct query_ctx *q, const struct scan_req *search, boo
     struct scan *sc;
     const struct block *b;
     bool found = false;
-    enum err e = q->src->scan_begin(q->src, search, &sc, f);
+    enum err e = query_scan_begin(q, search, &sc, f);
     if (e)
         return e;
     while (!found && !(e = q->src->scan_next(sc, &b, f)) && b)
@@ -147,7 +146,7 @@ enum err found_sources(struct query_ctx *q, const struct scan_req *search, const
     enum err e = q->src->label_values(q->src, search, S("ccmon_source"), each, arg, f);
     struct scan *sc;
     const struct block *b;
-    if (e || (e = q->src->scan_begin(q->src, search, &sc, f)))
+    if (e || (e = query_scan_begin(q, search, &sc, f)))
         return e;
     uint32_t seen = 0;
     while (!(e = q->src->scan_next(sc, &b, f)) && b)

@@ -250,6 +250,7 @@ enum err range_add_columns(struct range_job *j, struct fault *f)
     bool counts = !j->r->unwrap.present && j->r->op->measure == MEASURE_LINES;
     if (!job->rows.n)
         return OK;
+    j->ev->ctx->passed += job->rows.n;
     struct wrows rows = {
         .time = j->pipe.bind.block->time_ns, .rows = job->rows.rows, .n = job->rows.n, .ngroups = job->ngroups,
         .groups = strip_groups, .values = counts ? NULL : strip_values, .series = series_of, .arg = j,

@@ -171,6 +171,7 @@ static void consider(struct log_job *j, uint32_t row, bool run)
         if (!entry_run(&e, j->chosen, j->plan.nstages))
             return;
     }
+    j->ctx->passed++;
     heap_put(j, c);
 }
 

@@ -208,6 +208,7 @@ enum err range_add_line(struct range_job *j, uint32_t row, struct fault *f)
     }
     if (e.err.n && !e.preserve_error)
         return pipeline_error(j, &e, f);
+    j->ev->ctx->passed++;
     return windows_add(&j->windows, grouper_id(&j->groups, &e, e.err.n > 0), t, v, f);
 }
 

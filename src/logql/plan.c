@@ -263,8 +263,5 @@ enum err plan_scan(struct query_ctx *ctx, const struct plan *p, int64_t from_ns,
     req.from_ns = from_ns;
     req.to_ns = to_ns;
     req.order = order;
-    req.rows_max = ctx->limits ? ctx->limits->rows_max : 0;
-    req.deadline_mono_ns = ctx->deadline_mono_ns;
-    req.cancelled = ctx->cancelled;
-    return ctx->src->scan_begin(ctx->src, &req, ret, f);
+    return query_scan_begin(ctx, &req, ret, f);
 }

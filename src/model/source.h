@@ -57,6 +57,7 @@ struct scan_req {
     enum scan_order order;
     uint32_t without;                              /* these arrays may be NULL */
     uint64_t rows_max, bytes_max;                  /* 0: the store's own limits */
+    struct scan_stats before;                      /* what the query has read already: counts towards these */
     int64_t deadline_mono_ns;                      /* 0: none */
     const bool *cancelled;                         /* NULL, or set by another thread */
 };

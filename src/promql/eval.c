@@ -159,7 +159,10 @@ static enum err see_series(void *arg, const struct points *p, struct fault *f)
     stretch(&part, p, &from, &n);
     part.st.start_ms = steps_at(part.st, from);
     part.st.n = n;
-    see(&part, p, vec_add(part.ev->q, part.ret, p->labels, from, n));
+    struct tser *out = vec_add(part.ev->q, part.ret, p->labels, from, n);
+    see(&part, p, out);
+    for (uint32_t i = 0; i < n; i++)
+        eval_touch(part.ev, from + i, tser_has(out, i));
     return OK;
 }
 

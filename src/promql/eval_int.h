@@ -15,6 +15,13 @@ struct eval {
     struct steps st;                               /* of this evaluation; a subquery has its own */
 };
 
+/* Step `step` of this evaluation looked at n samples. */
+static inline void eval_touch(const struct eval *ev, uint32_t step, uint64_t n)
+{
+    bool inner = ev->st.start_ms != ev->top->start_ms || ev->st.step_ms != MAX(ev->top->step_ms, (int64_t)1);
+    query_touch(ev->q, inner ? UINT32_MAX : step, n);
+}
+
 /* One window of one series, as a range function sees it. */
 struct window {
     const int64_t *t;                              /* samples, without staleness markers */

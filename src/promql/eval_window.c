@@ -236,6 +236,7 @@ static enum err keep_raw(void *arg, const struct points *all, struct fault *f)
         p.h = copy_histograms(j->ev->q, p.h, p.n);
     }
     p.acc = NULL;
+    eval_touch(j->ev, 0, p.n);
     if (p.n)
         *arena_push(j->ev->q->mem, j->ret->at, j->ret->n, j->ret->cap) = p;
     return query_check(j->ev->q, f);
@@ -360,6 +361,7 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
         w.t = p->t + lo;
         w.v = p->v + lo;
         w.n = hi - lo;
+        eval_touch(j->ev, i, w.n);
         w.h = p->h ? p->h + lo : NULL;
         w.nh = 0;
         for (size_t k = 0; k < w.n && w.h; k++)

@@ -171,7 +171,7 @@ static enum err scan_rows(struct job *j, struct fault *f)
         .cancelled = q->cancelled,
     };
     struct scan *sc;
-    enum err e = q->src->scan_begin(q->src, &req, &sc, f);
+    enum err e = query_scan_begin(q, &req, &sc, f);
     if (e)
         return e;
     const struct block *b;

@@ -201,7 +201,7 @@ static enum err scan(struct reading *rd, const struct matcher *m, struct fault *
     };
     struct scan *sc;
     const struct block *b;
-    enum err e = q->src->scan_begin(q->src, &req, &sc, f);
+    enum err e = query_scan_begin(q, &req, &sc, f);
     if (e)
         return e;
     while (!(e = q->src->scan_next(sc, &b, f)) && b) {

@@ -195,7 +195,7 @@ static enum err read_measure(struct query_ctx *q, struct str measure, int64_t re
         };
         struct scan *sc;
         const struct block *b;
-        e = q->src->scan_begin(q->src, &req, &sc, f);
+        e = query_scan_begin(q, &req, &sc, f);
         if (e)
             return e;
         while (!(e = q->src->scan_next(sc, &b, f)) && b)

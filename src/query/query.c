@@ -12,7 +12,7 @@ enum err query_check(const struct query_ctx *q, struct fault *f)
     if (q->deadline_mono_ns && clock_mono(q->clock) > q->deadline_mono_ns)
         return fault_set(f, E_CANCELLED, 0, "query timed out in expression evaluation");
     if (arena_over(q->mem))
-        return fault_set(f, E_LIMIT, 0, "query needs more memory than the limit of %zu bytes", q->mem->budget);
+        return fault_set(f, E_LIMIT, 0, "query needs more memory than the limit of %zu MB (query.max_memory)", q->mem->budget >> 20);
     return OK;
 }
 
@@ -20,13 +20,29 @@ enum err query_hold(struct query_ctx *q, uint64_t samples, struct fault *f)
 {
     q->samples += samples;
     if (q->limits && q->limits->samples_max && q->samples > q->limits->samples_max)
-        return fault_set(f, E_LIMIT, 0, "query processing would load too many samples into memory in expression evaluation");
+        return fault_set(f, E_LIMIT, 0, "query processing would load too many samples into memory in expression evaluation "
+                                        "(query.max_samples: %llu)", (unsigned long long)q->limits->samples_max);
     return OK;
+}
+
+enum err query_scan_begin(struct query_ctx *q, const struct scan_req *req, struct scan **ret, struct fault *f)
+{
+    struct scan_req r = *req;
+    if (!r.rows_max && q->limits)
+        r.rows_max = q->limits->rows_max;
+    if (!r.bytes_max && q->limits)
+        r.bytes_max = q->limits->bytes_max;
+    r.before = q->stats;
+    r.deadline_mono_ns = q->deadline_mono_ns;
+    r.cancelled = q->cancelled;
+    q->scan_since_ns = clock_mono(q->clock);
+    return q->src->scan_begin(q->src, &r, ret, f);
 }
 
 void query_scan_end(struct query_ctx *q, struct scan *sc)
 {
     struct scan_stats stats = q->src->scan_end(sc);
+    q->scan_ns += clock_mono(q->clock) - q->scan_since_ns;
     q->stats.chunks += stats.chunks;
     q->stats.rows_read += stats.rows_read;
     q->stats.bytes_read += stats.bytes_read;
@@ -35,7 +51,7 @@ void query_scan_end(struct query_ctx *q, struct scan *sc)
 enum err query_check_series(const struct query_ctx *q, uint64_t n, struct fault *f)
 {
     if (q->limits && q->limits->series_max && n > q->limits->series_max)
-        return fault_set(f, E_LIMIT, 0, "query needs more than the limit of %llu series",
+        return fault_set(f, E_LIMIT, 0, "query needs more than the limit of %llu series (query.max_series)",
                          (unsigned long long)q->limits->series_max);
     return OK;
 }

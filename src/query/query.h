@@ -11,7 +11,7 @@
 struct query_limits {
     uint64_t series_max;                           /* result and intermediate series */
     uint64_t samples_max;                          /* samples held at once */
-    uint64_t rows_max;                             /* rows read from the source */
+    uint64_t rows_max, bytes_max;                  /* read from the source, all scans of a query together */
     uint64_t points_max;                           /* steps of a range query: 11,000 */
     int64_t timeout_ns;
 };
@@ -37,7 +37,13 @@ struct query_ctx {
     bool extrapolate_always;                       /* promql.extrapolate: always */
     int64_t lookback_ns;                           /* 5 min unless the request says otherwise */
     struct scan_stats stats;
+    int64_t begin_mono_ns, queued_ns;              /* when it began to run, and how long it had waited for that */
+    int64_t scan_ns, scan_since_ns;                /* time between begin and end of scans; when the open one began */
     uint64_t samples;                              /* held so far, against limits->samples_max */
+    uint64_t touched;                              /* samples that the steps looked at, as Prometheus counts them */
+    uint64_t *touched_at;                          /* of these, by step of the query (ntouched_at of them); NULL: not asked for */
+    uint32_t ntouched_at;
+    uint64_t passed;                               /* rows that were left after all filters (LogQL) */
     struct query_note notes[2 * QUERY_NOTES_MAX];
     uint32_t nnotes;
     uint32_t remarks;                              /* of the newest operator, enum hist_remark (hist.h) */
@@ -48,8 +54,19 @@ struct query_ctx {
 MUST enum err query_check(const struct query_ctx *q, struct fault *f);
 /* Counts samples that are now held. */
 MUST enum err query_hold(struct query_ctx *q, uint64_t samples, struct fault *f);
+/* Begins a scan of q->src under the deadline and cancellation of the query, and those of its
+ * limits that `req` does not set itself. What the query has read already counts. */
+MUST enum err query_scan_begin(struct query_ctx *q, const struct scan_req *req, struct scan **ret, struct fault *f);
 /* Ends a scan and adds what it read to the query's figures. */
 void query_scan_end(struct query_ctx *q, struct scan *sc);
+
+/* A step of an evaluation looked at n samples. Steps of a subquery count in the total only. */
+static inline void query_touch(struct query_ctx *q, uint32_t step, uint64_t n)
+{
+    q->touched += n;
+    if (step < q->ntouched_at)
+        q->touched_at[step] += n;
+}
 MUST enum err query_check_series(const struct query_ctx *q, uint64_t n, struct fault *f);
 
 /* Sets the fault and keeps the whole text in q->error. Returns `code`. */

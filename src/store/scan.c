@@ -196,14 +196,14 @@ static enum err check_limits(struct scan *sc, struct fault *f)
 {
     const struct scan_req *r = &sc->req;
     if (r->cancelled && __atomic_load_n(r->cancelled, __ATOMIC_RELAXED))
-        return fault_set(f, E_CANCELLED, 0, "the query was cancelled");
+        return fault_set(f, E_CANCELLED, 0, "query was canceled in expression evaluation");
     if (r->deadline_mono_ns && clock_mono(sc->s->cfg.clock) > r->deadline_mono_ns)
-        return fault_set(f, E_CANCELLED, 0, "the query took longer than its time-out");
-    if (sc->stats.rows_read > r->rows_max)
+        return fault_set(f, E_CANCELLED, 0, "query timed out in expression evaluation");
+    if (r->before.rows_read + sc->stats.rows_read > r->rows_max)
         return fault_set(f, E_LIMIT, 0, "the query read more than %llu rows (query.max_rows); ask for a shorter range",
                          (unsigned long long)r->rows_max);
-    if (sc->stats.bytes_read > r->bytes_max)
-        return fault_set(f, E_LIMIT, 0, "the query read more than %llu bytes; ask for a shorter range",
+    if (r->before.bytes_read + sc->stats.bytes_read > r->bytes_max)
+        return fault_set(f, E_LIMIT, 0, "the query read more than %llu bytes (query.max_bytes); ask for a shorter range",
                          (unsigned long long)r->bytes_max);
     return OK;
 }

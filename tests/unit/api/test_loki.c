@@ -102,7 +102,7 @@ static const struct {
     { HTTP_GET, Q "{", "", 400, "parse error at line 1, col 2: syntax error: unexpected $end, expecting IDENTIFIER or }" },
     { HTTP_GET, L "query", "", 400, "parse error at line 1, col 1: syntax error: unexpected $end" },
     { HTTP_GET, Q "count_over_time({env=~%22.%2B%22}|label_format%20t=%60{{__timestamp__|unixEpoch}}%60[1h])", "", 400,
-      "query needs more than the limit of 3 series" },
+      "query needs more than the limit of 3 series (query.max_series)" },
     { HTTP_GET, Q "sum_over_time({app=%22a%22}|unwrap%20k[5m])", "", 400,
       "pipeline error: 'SampleExtractionErr' for series: '{__error__=\"SampleExtractionErr\", __error_details__=\"strconv.ParseFloat: "
       "parsing \\\"v\\\": invalid syntax\", app=\"a\", env=\"x\", k=\"v\"}'.\nA label filter leaves such lines out: | __error__=\"\", "

@@ -261,7 +261,7 @@ static void test_limits(void **state)
     tight.limits.samples_max = 10;
     fake_http(routes_prometheus, &tight, HTTP_GET, S(Q "up[1000s]"), S(""), &reply);
     assert_int_equal(reply.status, 422);
-    assert_true(str_eq(buf_view(&reply.body), S(EXEC("query processing would load too many samples into memory in expression evaluation"))));
+    assert_true(str_eq(buf_view(&reply.body), S(EXEC("query processing would load too many samples into memory in expression evaluation (query.max_samples: 10)"))));
     buf_done(&reply.body);
     fake_http(routes_prometheus, &api, HTTP_GET, S(Q "up&timeout=-1s"), S(""), &reply);
     assert_int_equal(reply.status, 400);
