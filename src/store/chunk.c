@@ -24,6 +24,7 @@ struct encoder {
     enum table table;
     const struct block *in;
     const uint32_t *order;
+    const uint32_t *elements;                      /* the same rows as columns of labels count them */
     uint32_t n;
     const int64_t *time_ns;                        /* in the chunk's order */
     struct arena *mem;
@@ -201,7 +202,7 @@ static void add_col(struct encoder *c, const struct chunk_vals *v, uint32_t colu
 static enum err add_column(struct encoder *c, const struct column *in, struct arena scratch)
 {
     struct chunk_vals v;
-    chunk_vals_gather(in, c->order, c->n, &scratch, &v);
+    chunk_vals_gather(in, in->key.place == PLACE_LABEL ? c->elements : c->order, c->n, &scratch, &v);
     if (v.present == 0)
         return OK;
     if (c->ncols == CHUNK_ATTRS_MAX)
@@ -263,10 +264,47 @@ static enum err encode(struct encoder *c, struct arena scratch)
     return e ? e : chunk_filter_write(&c->keys, c->mem, &c->out.filter, c->fault);
 }
 
+/* A block that stands in runs, as one that names the series of each row. */
+static struct block by_row(const struct block *in, struct arena *mem)
+{
+    struct block b = *in;
+    if (!in->run_end)
+        return b;
+    uint32_t *series = arena_raw(mem, uint32_t, b.n), *sel = arena_raw(mem, uint32_t, b.n);
+    uint8_t *temporality = arena_raw(mem, uint8_t, b.n), *origin = arena_raw(mem, uint8_t, b.n);
+    CHECK(b.nruns && b.run_end[b.nruns - 1] == b.n && b.nsel == b.n && !b.series);
+    for (uint32_t run = 0, i = 0; run < b.nruns; run++)
+        for (; i < b.run_end[run]; i++) {
+            series[i] = run;
+            sel[i] = i;
+            temporality[i] = in->temporality[run];
+            origin[i] = in->origin[run];
+        }
+    b.series = series;
+    b.nseries = b.nruns;
+    b.sel = sel;
+    b.temporality = temporality;
+    b.origin = origin;
+    b.run_end = NULL;
+    return b;
+}
+
+static const uint32_t *elements_of(const struct block *in, const uint32_t *order, struct arena *mem)
+{
+    if (!in->series)
+        return order;
+    uint32_t *of = arena_raw(mem, uint32_t, in->nsel);
+    for (uint32_t i = 0; i < in->nsel; i++)
+        of[i] = in->series[order[i]];
+    return of;
+}
+
 enum err chunk_encode(enum table table, const struct block *in, uint32_t level, struct arena *mem, struct chunk_out *ret,
                       struct fault *f)
 {
     CHECK(in->nsel > 0 && in->nsel <= CHUNK_ROWS_LIMIT && in->nsel <= in->n);
+    struct block rows = by_row(in, mem);
+    in = &rows;
     struct encoder c = {
         .table = table,
         .in = in,
@@ -276,7 +314,10 @@ enum err chunk_encode(enum table table, const struct block *in, uint32_t level, 
         .out = { .table = table, .level = level, .rows = in->nsel },
         .sum = { .table = table, .level = level, .rows = in->nsel },
     };
-    c.order = chunk_sort(table, in, mem);
+    struct chunk_order order;
+    chunk_sort(table, in, mem, &order);
+    c.order = order.row;
+    c.elements = elements_of(in, order.row, mem);
     CLEANUP(arena_done) struct arena scratch;
     arena_init(&scratch, SCRATCH_MIN + (size_t)in->n * SCRATCH_PER_ROW);
     enum err e = encode(&c, scratch);
@@ -298,8 +339,9 @@ static bool has_value(const struct column *c, uint32_t row)
 /* Where a column first has a value, as a position in sel from `from` on. */
 static uint32_t first_value(const struct block *in, const struct column *c, uint32_t from, uint32_t n)
 {
+    bool by_series = in->series && c->key.place == PLACE_LABEL;
     for (uint32_t i = 0; i < n; i++)
-        if (has_value(c, in->sel[from + i]))
+        if (has_value(c, by_series ? in->series[in->sel[from + i]] : in->sel[from + i]))
             return i;
     return UINT32_MAX;
 }

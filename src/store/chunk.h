@@ -55,7 +55,13 @@ uint32_t chunk_cut(const struct block *in, uint32_t from);
 
 /* Encodes rows in->sel[0 .. nsel). Columns without a value in them are left out.
  * start_ns, value and temporality are read for samples only; claimed_ns may be NULL.
- * Codes of a column index its dict, 0 being absent, for all in->n rows. */
+ * Codes of a column index its dict, 0 being absent, for all in->n rows.
+ *
+ * Samples may come by series (block.series) or in runs (block.run_end), which spares their
+ * labels being looked at row by row; else the series are found by their codes. Rows may be in
+ * any order, a series may have several numbers or runs. Two codes of one column with equal
+ * values are two values here: the rows are right, but the chunk is larger, and a series then
+ * has several runs. So whoever puts blocks together gives equal values one code. */
 MUST enum err chunk_encode(enum table table, const struct block *in, uint32_t level,
                            struct arena *mem, struct chunk_out *ret, struct fault *f);
 

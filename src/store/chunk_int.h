@@ -139,5 +139,11 @@ struct filter_keys {
 void chunk_filter_add(struct filter_keys *k, const struct chunk_vals *v, struct arena *mem);
 MUST enum err chunk_filter_write(const struct filter_keys *k, struct arena *mem, struct str *ret, struct fault *f);
 
-/* in->sel in the order in which the chunk has its rows. */
-const uint32_t *chunk_sort(enum table t, const struct block *in, struct arena *mem);
+/* in->sel in the order in which the chunk has its rows, and the runs these stand in. */
+struct chunk_order {
+    uint32_t *row;
+    uint32_t *run_end;                             /* of each run, where the next one begins */
+    uint32_t *element;                             /* samples: of each run, its element of the columns of labels */
+    uint32_t nruns;
+};
+void chunk_sort(enum table t, const struct block *in, struct arena *mem, struct chunk_order *ret);
