@@ -225,7 +225,7 @@ static void retire_gen(struct store *s, struct gen *g)
     pthread_mutex_unlock(&s->lock);
     pthread_mutex_unlock(&s->apply_lock);
     part_view_unref(old);
-    journal_cut(s->journal, g->last_seq);
+    journal_cut(s->journal, g->last_seq, true);
     gen_unref(g);
 }
 

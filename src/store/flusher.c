@@ -109,6 +109,7 @@ static void tick(struct store *s)
     rest_idents(s);
     store_scan_rest(s, clock_mono(s->cfg.clock) - SCAN_REST_NS);
     arenas_rest();
+    journal_tick(s->journal);
     if (store_metas_save(s, &f))
         store_report(s, "catalogue", f.msg);
     if (part_tick(s->parts, &f))

@@ -2,7 +2,8 @@
  *
  * Frames gather in memory while the disk is busy with the group before. A group goes
  * out with one pwrite where it fits the segment; where it does not, a new segment is
- * begun first, so a group never spans two files and one sync covers it.
+ * begun first, so a group never spans two files and one sync covers it. The file of a
+ * segment that is not needed any more is used again (journal_spare.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +110,16 @@ static enum err write_head(struct journal *j, int fd, const struct segment *s, c
     return n == sizeof both ? OK : io_fault(f, "write", path);
 }
 
-/* A new file of at least `need` bytes of frames. */
+static enum err new_file(const struct journal *j, const char *path, int64_t size, int *ret_fd, struct fault *f)
+{
+    const struct file_ops *ops = j->o.ops;
+    *ret_fd = ops->open(ops->arg, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (*ret_fd < 0)
+        return io_fault(f, "create", path);
+    return ops->allocate(ops->arg, *ret_fd, size) ? io_fault(f, "allocate", path) : OK;
+}
+
+/* A file of at least `need` bytes of frames, which are all zero. */
 static enum err segment_begin(struct journal *j, uint64_t need, struct fault *f)
 {
     char path[1200];
@@ -118,14 +128,13 @@ static enum err segment_begin(struct journal *j, uint64_t need, struct fault *f)
     *s = (struct segment){ .number = j->next_number++, .generation = random_generation() };
     segment_path(j, s->number, path);
     int64_t size = (int64_t)MAX(j->o.segment_bytes, need + SEGMENT_FRAMES);
+    s->file_bytes = (uint64_t)size;
 
     enum err e = OK;
-    int fd = ops->open(ops->arg, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (fd < 0)
-        e = io_fault(f, "create", path);
-    else if (ops->allocate(ops->arg, fd, size))
-        e = io_fault(f, "allocate", path);
-    else
+    int fd;
+    if (size != (int64_t)j->o.segment_bytes || !spare_take(j, path, &fd))
+        e = new_file(j, path, size, &fd, f);
+    if (!e)
         e = write_head(j, fd, s, path, f);
     if (!e && ops->sync_dir(ops->arg, j->dir))
         e = io_fault(f, "sync", j->dir);
@@ -270,12 +279,15 @@ static struct segment *take_oldest(struct journal *j, uint64_t seq)
     return s;
 }
 
-void journal_cut(struct journal *j, uint64_t seq)
+void journal_cut(struct journal *j, uint64_t seq, bool keep_spare)
 {
     for (struct segment *s; (s = take_oldest(j, seq));) {
         char path[1200];
         segment_path(j, s->number, path);
-        j->o.ops->unlink(j->o.ops->arg, path);     /* one that stays is replayed into nothing */
+        if (keep_spare)
+            spare_make(j, s);
+        else
+            j->o.ops->unlink(j->o.ops->arg, path); /* one that stays is replayed into nothing */
         mem_free(s);
     }
 }
@@ -283,7 +295,8 @@ void journal_cut(struct journal *j, uint64_t seq)
 void journal_empty(struct journal *j)
 {
     fd_closep(&j->fd);
-    journal_cut(j, UINT64_MAX);
+    journal_cut(j, UINT64_MAX, false);
+    spare_drop(j);
     if (j->newest) {
         char path[1200];
         segment_path(j, j->newest->number, path);
@@ -315,6 +328,8 @@ enum err journal_open(const struct journal_opts *o,
     buf_init(&j->group, FRAME_BYTES_MAX + GROUP_BYTES + (1 << 20));
     buf_init(&j->packed, FRAME_BYTES_MAX + (FRAME_BYTES_MAX >> 7) + (1 << 20));
     enum err e = file_mkdir(j->dir, f);
+    if (!e)
+        spare_drop(j);
     if (!e)
         e = journal_recover(j, each, arg, f);
     if (e) {

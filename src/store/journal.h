@@ -1,6 +1,7 @@
 /* store/journal.h -- the write-ahead log: what was acknowledged, in the order of arrival.
  *
  *   DATA/log/00000001.seg   header | header again | frame | frame | ... | zeros
+ *   DATA/log/spare          zeros: the file of an earlier segment, for the next one
  *
  *   segment header  magic, version, number, generation (random), first sequence,
  *                   durable-up-to of what came before, checksum
@@ -62,8 +63,10 @@ void journal_add(struct journal *j, struct journal_frame *fr);
 uint64_t journal_group_bytes(const struct journal *j);
 /* Writes the group and syncs it. On failure nothing of it counts as written. */
 MUST enum err journal_commit(struct journal *j, struct fault *f);
-/* Everything up to seq is in partitions: files that hold nothing later go. */
-void journal_cut(struct journal *j, uint64_t seq);
+/* Everything up to seq is in partitions: files that hold nothing later go. keep_spare: one
+ * may be made ready for use again, which takes a while. */
+void journal_cut(struct journal *j, uint64_t seq, bool keep_spare);
 /* All of it is in partitions and nothing more comes: no file stays. */
 void journal_empty(struct journal *j);
+void journal_tick(struct journal *j);              /* once a minute: what only serves a busy log goes */
 uint64_t journal_bytes(struct journal *j);         /* of frames not cut yet */

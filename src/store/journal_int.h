@@ -40,6 +40,7 @@ struct segment {
     uint64_t number, generation;
     uint64_t last_seq;                             /* of the last frame in it; 0: none */
     uint64_t bytes;                                /* of frames */
+    uint64_t file_bytes;                           /* of its file, if this process began it; else 0 */
     struct segment *next;
 };
 
@@ -52,6 +53,8 @@ struct journal {
     int64_t at, size;                              /* where the next frame goes; the file's length */
     uint64_t next_seq, durable, group_first;
     uint64_t next_number;
+    bool spare;                                    /* under lock: there is a file of zeros to begin the next segment with */
+    unsigned spare_ticks;                          /* under lock: for how long */
     struct buf group;                              /* frames without checksums yet */
     struct buf packed;
 };
@@ -65,6 +68,11 @@ static inline uint64_t frame_room(uint64_t length)
     return (sizeof(struct frame_head) + length + 7) & ~UINT64_C(7);
 }
 void segment_path(const struct journal *j, uint64_t number, char out[1200]);
+
+/* journal_spare.c: a segment that is used again. */
+void spare_make(struct journal *j, const struct segment *old);      /* of a segment that is not needed any more; its file goes either way */
+bool spare_take(struct journal *j, const char *path, int *ret_fd);  /* as the segment at path; false: there is none */
+void spare_drop(struct journal *j);
 void journal_report(const struct journal *j, const char *cause, const char *text);
 MUST enum err journal_recover(struct journal *j,
                               enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,

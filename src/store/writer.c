@@ -340,7 +340,7 @@ static void write_group(struct store *s, struct write_req *group)
     call_watchers(s, seq - 1);
     GUARD(&s->apply_lock);
     if (!s->live->last_seq && s->oldest == s->live) {
-        journal_cut(s->journal, seq - 1);          /* all of it was there already */
+        journal_cut(s->journal, seq - 1, false);   /* all of it was there already */
         s->live->log_bytes = 0;
     } else if (is_full(s)) {
         store_seal(s);

@@ -421,17 +421,58 @@ static void sizes_and_segments(void **state)
     /* A cut takes the files of which nothing is needed any more. */
     uint32_t files = count(&l, "log", ".seg");
     uint64_t bytes = journal_bytes(l.j);
-    journal_cut(l.j, seq / 2);
+    journal_cut(l.j, seq / 2, false);
     assert_true(count(&l, "log", ".seg") < files && journal_bytes(l.j) < bytes);
     log_close(&l);
     must_open(&l);
     assert_true(l.n >= seq - seq / 2 && l.n < seq && l.seqs[l.n - 1] == seq);
     assert_int_equal(l.reports, 0);
-    journal_cut(l.j, seq);
+    journal_cut(l.j, seq, false);
     assert_int_equal(journal_bytes(l.j), 0);
     assert_int_equal(count(&l, "log", ".seg"), 1);
     journal_empty(l.j);
     assert_int_equal(count(&l, "log", ""), 0);
+    log_done(&l);
+}
+
+/* A busy log goes round in a few files, which are as good as new ones; a log at rest keeps none of them. */
+static void segments_are_used_again(void **state)
+{
+    (void)state;
+    enum { BODY = 7 << 10, ROUNDS = 60 };
+    struct log l;
+    struct rng rng = { 9 };
+    static char body[BODY];
+    uint64_t last = 0;
+    log_init(&l);
+    must_open(&l);
+    for (int i = 0; i < ROUNDS; i++) {
+        for (size_t k = 0; k < BODY; k++)
+            body[k] = (char)(1 | rng_next(&rng));
+        last = add(&l, (struct str){ body, BODY - (size_t)i });
+        assert_int_equal(journal_commit(l.j, &l.f), OK);
+        if (i % 4 == 3) {                          /* as a flush does, some frames behind */
+            journal_cut(l.j, last - 3, true);
+            assert_true(count(&l, "log", ".seg") <= 2);
+        }
+    }
+    assert_int_equal(count(&l, "log", "spare"), 1);
+    log_close(&l);
+    must_open(&l);                                 /* it may be half zeros: dropped */
+    assert_int_equal(count(&l, "log", "spare"), 0);
+    assert_int_equal(l.reports, 0);
+    assert_true(l.n >= 3 && l.seqs[l.n - 1] == last);
+    log_done(&l);
+
+    log_init(&l);
+    must_open(&l);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(put(&l, (struct str){ body, BODY }), OK);
+    journal_cut(l.j, 10, true);
+    assert_int_equal(count(&l, "log", "spare"), 1);
+    for (int i = 0; i < 3; i++)
+        journal_tick(l.j);
+    assert_int_equal(count(&l, "log", "spare"), 0);
     log_done(&l);
 }
 
@@ -783,6 +824,7 @@ int main(void)
         cmocka_unit_test(both_heads_gone),
         cmocka_unit_test(newer_versions),
         cmocka_unit_test(sizes_and_segments),
+        cmocka_unit_test(segments_are_used_again),
         cmocka_unit_test(very_many_segments),
         cmocka_unit_test(a_segment_is_missing),
         cmocka_unit_test(sequences_are_raised),
