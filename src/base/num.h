@@ -24,3 +24,7 @@ MUST bool num_go_duration(struct str s, int64_t *ret_ns);
 /* RFC 3339 with optional fraction and zone -> Unix ns. */
 MUST bool num_rfc3339(struct str s, int64_t *ret_ns);
 size_t num_fmt_rfc3339(char out[40], int64_t unix_ns);   /* UTC, ns digits trimmed, Z */
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar; months 1 to 12, years from 1 on. */
+int64_t date_days(int64_t y, int64_t m, int64_t d);
+void date_of_days(int64_t days, int *ret_y, int *ret_m, int *ret_d);

@@ -167,7 +167,7 @@ bool num_go_duration(struct str s, int64_t *ret_ns)
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar. Years are counted
  * from March, so that the leap day is the last of its year. */
-static int64_t days_of_date(int64_t y, int64_t m, int64_t d)
+int64_t date_days(int64_t y, int64_t m, int64_t d)
 {
     y -= m <= 2;
     m += m <= 2 ? 9 : -3;                          /* March is 0 */
@@ -176,13 +176,13 @@ static int64_t days_of_date(int64_t y, int64_t m, int64_t d)
     return 365 * y + leaps + day_of_year - 719468; /* 0000-03-01 to 1970-01-01 */
 }
 
-static void date_of_days(int64_t days, int *ret_y, int *ret_m, int *ret_d)
+void date_of_days(int64_t days, int *ret_y, int *ret_m, int *ret_d)
 {
     /* The estimate is never too low and at most one too high. */
     int64_t y = (days + 719468) * 400 / 146097 + 1;
-    while (days_of_date(y, 3, 1) > days)
+    while (date_days(y, 3, 1) > days)
         y--;
-    int64_t day_of_year = days - days_of_date(y, 3, 1);
+    int64_t day_of_year = days - date_days(y, 3, 1);
     int64_t m = (5 * day_of_year + 2) / 153;
     *ret_d = (int)(day_of_year - (153 * m + 2) / 5 + 1);
     *ret_m = (int)(m < 10 ? m + 3 : m - 9);
@@ -241,7 +241,7 @@ static bool take_ns(struct str *s, int64_t *ret)
 
 static int64_t days_in_month(int64_t y, int64_t m)
 {
-    return m == 12 ? 31 : days_of_date(y, m + 1, 1) - days_of_date(y, m, 1);
+    return m == 12 ? 31 : date_days(y, m + 1, 1) - date_days(y, m, 1);
 }
 
 bool num_rfc3339(struct str s, int64_t *ret_ns)
@@ -253,7 +253,7 @@ bool num_rfc3339(struct str s, int64_t *ret_ns)
         return false;
     if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) || h > 23 || mi > 59 || sec > 59)
         return false;
-    int64_t t = days_of_date(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - zone;
+    int64_t t = date_days(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - zone;
     /* One second further from zero than the result may be, so that the sum does not overflow early. */
     int64_t out;
     if (t < 0 && ns) {
