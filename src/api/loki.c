@@ -1,4 +1,5 @@
 /* api/loki.c -- Loki's query and query_range, and the table of its endpoints. */
+#include "api/asked.h"
 #include "api/loki_meta.h"
 #include "api/loki_write.h"
 #include "query/write.h"
@@ -8,40 +9,83 @@ static bool wants_categories(const struct http_req *r)
     return str_find(http_header(r, S("x-loki-response-encoding-flags")), S("categorize-labels")) != SIZE_MAX;
 }
 
+/* ---- one query ---------------------------------------------------------------------------- */
+
+struct asking {
+    struct http_req *r;                            /* gone once it is answered */
+    const struct api *api;
+    struct arena mem;
+    struct query_ctx q;
+    struct logql *query;
+    struct str text, error;                        /* for the record */
+    struct loki_stats stats;
+};
+
+static void asking_done(struct asking *x)
+{
+    if (x->text.n)
+        asked_end(x->api, &x->q, S("logql"), x->text, x->error);
+    logql_freep(&x->query);
+    arena_done(&x->mem);
+}
+
+static bool asking_begin(struct asking *x, struct http_req *r)
+{
+    *x = (struct asking){ .r = r, .api = r->arg };
+    asked_arena(x->api, &x->mem);
+    return loki_context(r, &x->mem, &x->q);
+}
+
+/* The last parameter to be read: from here on there is a query. */
+static bool asking_query(struct asking *x)
+{
+    struct str text = S("");
+    if (!loki_query(x->r, S("query"), &x->mem, &x->query))
+        return false;
+    http_param(x->r, S("query"), &text);
+    x->text = arena_str(&x->mem, text);
+    return true;
+}
+
+static void asking_fail(struct asking *x, enum err e, const struct fault *f)
+{
+    x->error = x->q.error.n ? x->q.error : arena_str(&x->mem, str_c(f->msg));
+    loki_fail(x->r, &x->q, e, f);
+}
+
 /* ---- metrics ------------------------------------------------------------------------------ */
 
-static void answer_metric(struct http_req *r, struct query_ctx *q, const struct logql *query, struct log_steps st, bool range,
-                          struct loki_stats *stats)
+static void answer_metric(struct asking *x, struct log_steps st, bool range)
 {
     struct fault f = { 0 };
     struct vec v;
     struct loki_reply p;
-    struct logql_options opt = loki_options(r);
-    enum err e = logql_metric(q, query, &opt, st, &v, &f);
+    struct logql_options opt = loki_options(x->r);
+    enum err e = logql_metric(&x->q, x->query, &opt, st, &v, &f);
     if (e) {
-        loki_fail(r, q, e, &f);
+        asking_fail(x, e, &f);
         return;
     }
     struct steps ms = log_steps_ms(st);
-    loki_begin_data(&p, r, range ? S("matrix") : S("vector"));
+    loki_begin_data(&p, x->r, range ? S("matrix") : S("vector"));
     jw_key(&p.w, S("result"));
     if (range)
         write_matrix(&p.w, ms, &v, 0, NUMBERS_LOKI);
     else
         write_vector(&p.w, ms, &v, 0, NUMBERS_LOKI);
-    stats->entries = v.n;
-    loki_send_data(&p, q, stats);
+    x->stats.entries = v.n;
+    loki_send_data(&p, &x->q, &x->stats);
 }
 
 /* A number alone. Loki writes its time in milliseconds, unlike every other one. */
-static void answer_scalar(struct http_req *r, struct query_ctx *q, double number, int64_t time_ns, struct loki_stats *stats)
+static void answer_scalar(struct asking *x, int64_t time_ns)
 {
     struct loki_reply p;
-    loki_begin_data(&p, r, S("scalar"));
+    loki_begin_data(&p, x->r, S("scalar"));
     jw_key(&p.w, S("result"));
-    write_scalar(&p.w, time_ns / NS_PER_MS * 1000, number, NUMBERS_LOKI);
-    stats->entries = 1;
-    loki_send_data(&p, q, stats);
+    write_scalar(&p.w, time_ns / NS_PER_MS * 1000, logql_scalar(x->query), NUMBERS_LOKI);
+    x->stats.entries = 1;
+    loki_send_data(&p, &x->q, &x->stats);
 }
 
 static void handle_query(struct http_req *r)
@@ -50,23 +94,19 @@ static void handle_query(struct http_req *r)
     int64_t at = clock_now(a->clock);
     uint32_t limit;
     bool forward;
-    CLEANUP(arena_done) struct arena mem;
-    CLEANUP(logql_freep) struct logql *query = NULL;
-    arena_init(&mem, LOKI_MEMORY_MAX);
-    struct query_ctx q = loki_context(r, &mem);
-    struct loki_stats stats = { .begin_mono_ns = clock_mono(a->clock) };
-    if (!loki_time(r, S("time"), false, &at) || !loki_limit(r, S("limit"), LOKI_LIMIT_DEFAULT, &limit) ||
-        !loki_direction(r, &forward) || !loki_query(r, S("query"), &mem, &query))
+    CLEANUP(asking_done) struct asking x;
+    if (!asking_begin(&x, r) || !loki_time(r, S("time"), false, &at) || !loki_limit(r, S("limit"), LOKI_LIMIT_DEFAULT, &limit) ||
+        !loki_direction(r, &forward) || !asking_query(&x))
         return;
-    switch (logql_type(query)) {
+    switch (logql_type(x.query)) {
     case LOGQL_LOGS:
         loki_bad(r, "log queries are not supported as an instant query type, please change your query to a range query type");
         return;
     case LOGQL_SCALAR:
-        answer_scalar(r, &q, logql_scalar(query), at, &stats);
+        answer_scalar(&x, at);
         return;
     case LOGQL_METRIC:
-        answer_metric(r, &q, query, (struct log_steps){ at, NS_PER_MS, 1 }, false, &stats);
+        answer_metric(&x, (struct log_steps){ at, NS_PER_MS, 1 }, false);
         return;
     }
 }
@@ -83,43 +123,37 @@ static struct log_steps steps_of(struct log_span span, int64_t step)
     return (struct log_steps){ start, step, (uint32_t)((end - start) / step) + 1 };
 }
 
-static void answer_logs(struct http_req *r, struct query_ctx *q, const struct logql *query, const struct log_req *req,
-                        struct loki_stats *stats)
+static void answer_logs(struct asking *x, const struct log_req *req)
 {
     struct fault f = { 0 };
     struct log_result res;
     struct loki_reply p;
-    struct logql_options opt = loki_options(r);
-    bool categorized = wants_categories(r);
-    enum err e = logql_logs(q, query, &opt, req, categorized, &res, &f);
+    struct logql_options opt = loki_options(x->r);
+    bool categorized = wants_categories(x->r);
+    enum err e = logql_logs(&x->q, x->query, &opt, req, categorized, &res, &f);
     if (e) {
-        loki_fail(r, q, e, &f);
+        asking_fail(x, e, &f);
         return;
     }
-    loki_begin_data(&p, r, S("streams"));
+    loki_begin_data(&p, x->r, S("streams"));
     loki_write_streams(&p.w, &res, categorized);
-    stats->entries = res.entries;
-    stats->bytes = res.bytes;
-    loki_send_data(&p, q, stats);
+    x->stats.entries = res.entries;
+    x->stats.bytes = res.bytes;
+    loki_send_data(&p, &x->q, &x->stats);
 }
 
 static void handle_query_range(struct http_req *r)
 {
-    const struct api *a = r->arg;
     struct log_span span;
     struct log_req req = { 0 };
     int64_t step;
-    CLEANUP(arena_done) struct arena mem;
-    CLEANUP(logql_freep) struct logql *query = NULL;
-    arena_init(&mem, LOKI_MEMORY_MAX);
-    struct query_ctx q = loki_context(r, &mem);
-    struct loki_stats stats = { .begin_mono_ns = clock_mono(a->clock) };
-    if (!loki_span(r, &span) || !loki_step(r, span, &step) || !loki_limit(r, S("limit"), LOKI_LIMIT_DEFAULT, &req.limit) ||
-        !loki_direction(r, &req.forward) || !loki_duration(r, S("interval"), &req.interval_ns) ||
-        !loki_query(r, S("query"), &mem, &query))
+    CLEANUP(asking_done) struct asking x;
+    if (!asking_begin(&x, r) || !loki_span(r, &span) || !loki_step(r, span, &step) ||
+        !loki_limit(r, S("limit"), LOKI_LIMIT_DEFAULT, &req.limit) || !loki_direction(r, &req.forward) ||
+        !loki_duration(r, S("interval"), &req.interval_ns) || !asking_query(&x))
         return;
-    if (logql_type(query) != LOGQL_LOGS) {
-        answer_metric(r, &q, query, steps_of(span, step), true, &stats);
+    if (logql_type(x.query) != LOGQL_LOGS) {
+        answer_metric(&x, steps_of(span, step), true);
         return;
     }
     if (req.limit > LOKI_ENTRIES_MAX) {
@@ -132,7 +166,7 @@ static void handle_query_range(struct http_req *r)
     }
     req.start_ns = span.start_ns;
     req.end_ns = span.end_ns;
-    answer_logs(r, &q, query, &req, &stats);
+    answer_logs(&x, &req);
 }
 
 /* ---- format --------------------------------------------------------------------------------- */
@@ -144,7 +178,7 @@ static void handle_format(struct http_req *r)
     struct loki_reply p;
     CLEANUP(arena_done) struct arena mem;
     CLEANUP(logql_freep) struct logql *query = NULL;
-    arena_init(&mem, LOKI_MEMORY_MAX);
+    asked_arena(r->arg, &mem);
     http_param(r, S("query"), &text);
     bool bad = logql_parse(text, &mem, &query, &f) != OK;
     if (bad) {

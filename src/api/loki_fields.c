@@ -1,4 +1,5 @@
 /* api/loki_fields.c -- detected_fields and the values of one detected field. */
+#include "api/asked.h"
 #include "api/loki_meta.h"
 #include "api/loki_write.h"
 
@@ -32,10 +33,10 @@ static bool field_query_run(struct http_req *r, struct field_query *d)
     uint32_t lines;
     struct fault f = { 0 };
     *d = (struct field_query){ 0 };
-    arena_init(&d->mem, LOKI_MEMORY_MAX);
-    d->q = loki_context(r, &d->mem);
+    asked_arena(r->arg, &d->mem);
     struct logql_options opt = loki_options(r);
-    if (!loki_span(r, &span) || !loki_limit(r, S("line_limit"), LOKI_LIMIT_DEFAULT, &lines) || !field_limit(r, &d->limit) ||
+    if (!loki_context(r, &d->mem, &d->q) || !loki_span(r, &span) ||
+        !loki_limit(r, S("line_limit"), LOKI_LIMIT_DEFAULT, &lines) || !field_limit(r, &d->limit) ||
         !loki_query(r, S("query"), &d->mem, &d->query))
         return false;
     if (logql_type(d->query) != LOGQL_LOGS) {

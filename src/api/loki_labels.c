@@ -3,6 +3,7 @@
  * Everything here is about streams only; structured metadata has no lists. A label
  * that nobody knows has no values, which is no error.
  */
+#include "api/asked.h"
 #include "api/loki_meta.h"
 #include "api/loki_write.h"
 #include "query/write.h"
@@ -27,10 +28,9 @@ static bool lookup_begin(struct http_req *r, struct lookup *l)
 {
     struct str text = S("");
     *l = (struct lookup){ 0 };
-    arena_init(&l->mem, LOKI_MEMORY_MAX);
-    l->q = loki_context(r, &l->mem);
+    asked_arena(r->arg, &l->mem);
     http_param(r, S("query"), &text);
-    return loki_span(r, &l->span) && loki_selector(r, text, &l->mem, &l->selector);
+    return loki_context(r, &l->mem, &l->q) && loki_span(r, &l->span) && loki_selector(r, text, &l->mem, &l->selector);
 }
 
 /* ---- names and values --------------------------------------------------------------------- */
@@ -303,7 +303,7 @@ void loki_volume(struct http_req *r)
     CLEANUP(volumes_done) struct volumes v = { 0 };
     struct volume_by by;
     struct loki_reply p;
-    struct loki_stats stats = { .begin_mono_ns = clock_mono(((const struct api *)r->arg)->clock) };
+    struct loki_stats stats = { 0 };
     if (!lookup_begin(r, &l) || !volume_params(r, &l, &by))
         return;
     keyset_init(&v.keys, &l.mem);
@@ -360,7 +360,7 @@ void loki_volume_range(struct http_req *r)
     struct steps st;
     struct loki_reply p;
     int64_t step;
-    struct loki_stats stats = { .begin_mono_ns = clock_mono(((const struct api *)r->arg)->clock) };
+    struct loki_stats stats = { 0 };
     if (!lookup_begin(r, &l) || !volume_params(r, &l, &by) || !loki_step(r, l.span, &step))
         return;
     if ((l.span.end_ns - l.span.start_ns) / step >= BUCKETS_MAX) {

@@ -5,12 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "api/asked.h"
 #include "base/num.h"
 
 static const int64_t since_default_ns = INT64_C(3600) * NS_PER_S;
-static const int64_t timeout_default_ns = INT64_C(60) * NS_PER_S;
 
 enum { ERROR_TEXT_MAX = 2000 };
+
+/* Loki's own, which Grafana shows as it is. */
+#define TIMED_OUT "request timed out, decrease the duration of the request or add more label matchers (prefer exact match over " \
+                  "regex match) to reduce the amount of data processed"
 
 static void reply_error(struct http_req *r, int status, struct str text)
 {
@@ -33,9 +37,17 @@ void loki_fail(struct http_req *r, const struct query_ctx *q, enum err e, const 
         enum err e;
         int status;
     } statuses[] = {
-        { E_SYNTAX, 400 }, { E_UNSUPPORTED, 400 }, { E_LIMIT, 400 }, { E_EXEC, 400 }, { E_CANCELLED, 504 }, { E_UNAVAILABLE, 503 },
+        { E_SYNTAX, 400 }, { E_UNSUPPORTED, 400 }, { E_LIMIT, 400 }, { E_EXEC, 400 }, { E_UNAVAILABLE, 503 },
     };
     int status = 500;
+    if (e == E_CANCELLED && str_find(str_c(f->msg), S("timed out")) != SIZE_MAX) {
+        reply_error(r, 504, S(TIMED_OUT));
+        return;
+    }
+    if (e == E_CANCELLED) {
+        reply_error(r, 499, S("the request was cancelled by the client"));
+        return;
+    }
     for (size_t i = 0; i < LEN(statuses); i++)
         if (statuses[i].e == e)
             status = statuses[i].status;
@@ -193,17 +205,19 @@ bool loki_selector(struct http_req *r, struct str text, struct arena *mem, struc
     return false;
 }
 
-struct query_ctx loki_context(struct http_req *r, struct arena *mem)
+bool loki_context(struct http_req *r, struct arena *mem, struct query_ctx *ret)
 {
-    const struct api *a = r->arg;
-    return (struct query_ctx){
-        .src = a->src,
-        .mem = mem,
-        .limits = &a->limits,
-        .clock = a->clock,
-        .deadline_mono_ns = clock_mono(a->clock) + (a->limits.timeout_ns ? a->limits.timeout_ns : timeout_default_ns),
-        .cancelled = r->gone,
-    };
+    *ret = asked_context(r, mem, asked_longest(r->arg));
+    if (!ret->queued_ns || ret->begin_mono_ns <= ret->deadline_mono_ns)
+        return true;
+    reply_error(r, 504, S(TIMED_OUT));
+    return false;
+}
+
+void loki_refuse(struct http_req *r, int status, struct str why)
+{
+    bool full = status == 503;
+    reply_error(r, full ? 429 : status, full ? S("too many outstanding requests") : why);
 }
 
 struct logql_options loki_options(const struct http_req *r)

@@ -32,7 +32,6 @@ MUST bool loki_step(struct http_req *r, struct log_span span, int64_t *ret_ns);
 MUST bool loki_query(struct http_req *r, struct str name, struct arena *mem, struct logql **ret);
 MUST bool loki_selector(struct http_req *r, struct str text, struct arena *mem, struct logql **ret);
 
-/* A query's context; `mem` is the query's own arena. */
-enum { LOKI_MEMORY_MAX = 512 << 20 };
-struct query_ctx loki_context(struct http_req *r, struct arena *mem);
+/* A query's context. False: all its time went by in the queue. `mem` is the query's own (asked.h). */
+MUST bool loki_context(struct http_req *r, struct arena *mem, struct query_ctx *ret);
 struct logql_options loki_options(const struct http_req *r);

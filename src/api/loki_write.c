@@ -43,18 +43,19 @@ static void zeros(struct jw *w, const struct str *names, size_t n)
 
 static void write_chunk_store(struct jw *w, const struct query_ctx *q, const struct loki_stats *s)
 {
-    static const struct str before[] = { S("totalChunksDownloaded"), S("chunksDownloadTime") };
-    static const struct str chunk[] = { S("headChunkBytes"), S("headChunkLines"), S("compressedBytes"), S("totalDuplicates") };
+    static const struct str chunk[] = { S("headChunkBytes"), S("headChunkLines"), S("totalDuplicates") };
     jw_key(w, S("store"));
     jw_obj(w);
     jw_kv_i64(w, S("totalChunksRef"), (int64_t)q->stats.chunks);
-    zeros(w, before, LEN(before));
+    jw_kv_i64(w, S("totalChunksDownloaded"), (int64_t)q->stats.chunks);
+    jw_kv_i64(w, S("chunksDownloadTime"), q->scan_ns);
     jw_key(w, S("chunk"));
     jw_obj(w);
     zeros(w, chunk, LEN(chunk));
-    jw_kv_i64(w, S("decompressedBytes"), (int64_t)q->stats.bytes_read);
+    jw_kv_i64(w, S("compressedBytes"), (int64_t)q->stats.bytes_read);
+    jw_kv_i64(w, S("decompressedBytes"), (int64_t)MAX(s->bytes, q->stats.bytes_read));
     jw_kv_i64(w, S("decompressedLines"), (int64_t)q->stats.rows_read);
-    jw_kv_i64(w, S("postFilterLines"), (int64_t)s->entries);
+    jw_kv_i64(w, S("postFilterLines"), (int64_t)q->passed);
     jw_obj_end(w);
     jw_obj_end(w);
 }
@@ -62,7 +63,7 @@ static void write_chunk_store(struct jw *w, const struct query_ctx *q, const str
 static void write_stats(struct jw *w, const struct query_ctx *q, const struct loki_stats *s)
 {
     static const struct str ingester[] = { S("totalReached"), S("totalChunksMatched"), S("totalBatches"), S("totalLinesSent") };
-    double secs = (double)(clock_mono(q->clock) - s->begin_mono_ns) / (double)NS_PER_S;
+    double secs = (double)(clock_mono(q->clock) - q->begin_mono_ns) / (double)NS_PER_S;
     uint64_t bytes = MAX(s->bytes, q->stats.bytes_read);
     jw_key(w, S("stats"));
     jw_obj(w);
@@ -74,12 +75,13 @@ static void write_stats(struct jw *w, const struct query_ctx *q, const struct lo
     jw_kv_i64(w, S("totalLinesProcessed"), (int64_t)q->stats.rows_read);
     jw_key(w, S("execTime"));
     jw_f64(w, secs);
-    jw_kv_i64(w, S("queueTime"), 0);
+    jw_key(w, S("queueTime"));
+    jw_f64(w, (double)q->queued_ns / (double)NS_PER_S);
     jw_kv_i64(w, S("subqueries"), 0);
     jw_kv_i64(w, S("totalEntriesReturned"), (int64_t)s->entries);
     jw_kv_i64(w, S("splits"), 0);
     jw_kv_i64(w, S("shards"), 0);
-    jw_kv_i64(w, S("totalPostFilterLines"), (int64_t)s->entries);
+    jw_kv_i64(w, S("totalPostFilterLines"), (int64_t)q->passed);
     jw_obj_end(w);
     jw_key(w, S("querier"));
     jw_obj(w);

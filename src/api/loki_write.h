@@ -8,7 +8,6 @@
 
 /* What the statistics of an answer say. */
 struct loki_stats {
-    int64_t begin_mono_ns;
     uint64_t entries, bytes;                       /* returned lines; bytes of lines looked at */
 };
 

@@ -105,6 +105,11 @@ void prom_bad_data(struct http_req *r, const char *fmt, ...)
     prom_fail(r, E_SYNTAX, (struct str){ text, MIN((size_t)n, sizeof text - 1) });
 }
 
+void prom_refuse(struct http_req *r, int status, struct str why)
+{
+    prom_fail(r, status == 503 ? E_UNAVAILABLE : E_SYNTAX, why);
+}
+
 void prom_json(struct http_req *r, struct str json)
 {
     struct prom_reply p;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "api/asked.h"
 #include "api/prom_envelope.h"
 #include "base/num.h"
 
@@ -10,7 +11,6 @@
 #define TIME_MS_MAX INT64_C(9000000000000)
 
 static const int64_t lookback_default_ns = 5 * 60 * NS_PER_S;
-static const int64_t timeout_default_ns = 120 * NS_PER_S;
 
 static bool read_time(struct str text, int64_t *ret_ms)
 {
@@ -98,25 +98,19 @@ bool param_limit(struct http_req *r, struct str name, uint64_t *ret)
 bool param_context(struct http_req *r, struct arena *mem, struct query_ctx *ret)
 {
     const struct api *a = r->arg;
-    int64_t lookback = lookback_default_ns / NS_PER_MS;
-    int64_t longest = a->limits.timeout_ns ? a->limits.timeout_ns : timeout_default_ns;
-    int64_t timeout = longest / NS_PER_MS;
+    int64_t usual = (a->lookback_ns ? a->lookback_ns : lookback_default_ns) / NS_PER_MS, lookback = usual;
+    int64_t longest = asked_longest(a), timeout = longest / NS_PER_MS;
     if (!param_duration(r, S("timeout"), &timeout) || !param_duration(r, S("lookback_delta"), &lookback))
         return false;
     if (lookback <= 0)
-        lookback = lookback_default_ns / NS_PER_MS;
-    *ret = (struct query_ctx){
-        .src = a->src,
-        .origins = a->origins,
-        .mem = mem,
-        .limits = &a->limits,
-        .clock = a->clock,
-        .deadline_mono_ns = clock_mono(a->clock) + MIN(timeout * NS_PER_MS, longest),
-        .cancelled = r->gone,
-        .extrapolate_always = a->extrapolate_always,
-        .lookback_ns = lookback * NS_PER_MS,
-    };
-    return true;
+        lookback = usual;
+    *ret = asked_context(r, mem, MIN(timeout * NS_PER_MS, longest));
+    ret->extrapolate_always = a->extrapolate_always;
+    ret->lookback_ns = lookback * NS_PER_MS;
+    if (!ret->queued_ns || ret->begin_mono_ns <= ret->deadline_mono_ns)
+        return true;
+    prom_fail(r, E_CANCELLED, S("query timed out in query queue"));
+    return false;
 }
 
 void selectors_done(struct selectors *s)

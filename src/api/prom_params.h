@@ -15,11 +15,8 @@ MUST bool read_duration(struct str text, int64_t *ret_ms);
 /* limit: 0 or absent is all. */
 MUST bool param_limit(struct http_req *r, struct str name, uint64_t *ret);
 
-/* A query has an arena of its own: what is freed at its end may lie in it, and the
- * request's arena can be gone as soon as the reply is given. */
-enum { QUERY_MEMORY_MAX = 512 << 20 };
-
-/* A query's context from timeout and lookback_delta. */
+/* A query's context from timeout and lookback_delta. False too when all its time went by in the queue.
+ * `mem` is the query's own (asked.h). */
 MUST bool param_context(struct http_req *r, struct arena *mem, struct query_ctx *ret);
 
 enum { SELECTORS_MAX = 100 };

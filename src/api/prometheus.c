@@ -1,7 +1,9 @@
 /* api/prometheus.c -- /api/v1/query and /api/v1/query_range. */
+#include "api/asked.h"
 #include "api/prom_envelope.h"
 #include "api/prom_meta.h"
 #include "api/prom_params.h"
+#include "api/prom_stats.h"
 #include "query/write.h"
 
 static const int64_t points_default = 11000;
@@ -100,6 +102,7 @@ static uint64_t series_of(const struct promql_result *res)
 static void answer(struct http_req *r, struct query_ctx *q, const struct promql_result *res, bool range, uint64_t limit)
 {
     struct prom_reply p;
+    bool stats = prom_stats_wanted(r);
     if (limit && series_of(res) > limit)
         query_note(q, true, "results truncated due to limit");
     prom_begin(&p, r);
@@ -111,6 +114,8 @@ static void answer(struct http_req *r, struct query_ctx *q, const struct promql_
     } else {
         write_instant(&p.w, res, limit);
     }
+    if (stats)
+        prom_stats_write(&p.w, q, res->steps);
     jw_obj_end(&p.w);
     prom_send(&p, q);
 }
@@ -119,19 +124,25 @@ static void answer(struct http_req *r, struct query_ctx *q, const struct promql_
 
 static void run(struct http_req *r, const struct promql_time *t, uint64_t limit)
 {
+    const struct api *a = r->arg;
     CLEANUP(arena_done) struct arena mem;
     CLEANUP(promql_done) struct promql query = { 0 };
     struct query_ctx q;
     struct promql_result res;
     struct fault f = { 0 };
-    arena_init(&mem, QUERY_MEMORY_MAX);
+    asked_arena(a, &mem);
     if (!param_context(r, &mem, &q) || !parse_query(r, &mem, &query))
         return;
+    struct str text = arena_str(&mem, query.text), error = S("");
+    prom_stats_prepare(r, &q, t);
     enum err e = promql_eval(&q, &query, t, &res, &f);
-    if (e)
+    if (e) {
+        error = q.error.n ? q.error : str_c(f.msg);
         fail_query(r, &q, e, &f);
-    else
+    } else {
         answer(r, &q, &res, !promql_is_instant(t), limit);
+    }
+    asked_end(a, &q, S("promql"), text, error);
 }
 
 static void handle_query(struct http_req *r)

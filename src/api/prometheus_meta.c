@@ -1,5 +1,6 @@
 /* api/prometheus_meta.c -- what there is: label names and values, series, metric
  * metadata; and who answers: build information, health. */
+#include "api/asked.h"
 #include "api/prom_envelope.h"
 #include "api/prom_found.h"
 #include "api/prom_meta.h"
@@ -78,7 +79,7 @@ static void search_done(struct search *s)
 static bool search_begin(struct search *s, struct http_req *r, bool named)
 {
     s->r = r;
-    arena_init(&s->mem, QUERY_MEMORY_MAX);
+    asked_arena(r->arg, &s->mem);
     if (!param_context(r, &s->mem, &s->q) || !param_limit(r, S("limit"), &s->limit) ||
         !param_search_range(r, &s->from_ns, &s->to_ns) || !param_selectors(r, &s->mem, named, &s->sel))
         return false;
@@ -100,6 +101,7 @@ static struct scan_req search_req(const struct search *s, uint32_t selector)
         .from_ns = s->from_ns,
         .to_ns = s->to_ns,
         .rows_max = s->q.limits->rows_max,
+        .bytes_max = s->q.limits->bytes_max,
         .deadline_mono_ns = s->q.deadline_mono_ns,
         .cancelled = s->q.cancelled,
     };

@@ -76,6 +76,9 @@ MUST bool app_protect_fits(struct app *a, const struct config *c, struct fault *
 /* private.c: the rules of this configuration, or NULL. The caller owns them. */
 MUST enum err app_private(const struct config *c, struct str data, struct privacy **ret, struct fault *f);
 
+/* queries.c: for struct api; `arg` is struct app. */
+void app_asked(void *arg, const struct api_query *x);
+
 /* refused.c: for http_config and the receiver; `arg` is struct app. */
 void app_refused_request(void *arg, const struct http_refusal *r);
 void app_refused_peer(void *arg, struct str listener, struct str peer, int status, const char *why);

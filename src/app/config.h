@@ -37,8 +37,8 @@ struct config {
     uint64_t extrapolate;                          /* 0 accounted, 1 always */
     int64_t lookback_ns;
     bool loki_detected_level;
-    int64_t query_timeout_ns;
-    uint64_t query_series_max, query_samples_max, query_rows_max, query_cache_mb;
+    int64_t query_timeout_ns, query_slow_ns;       /* slow: 0 is never */
+    uint64_t query_series_max, query_samples_max, query_rows_max, query_bytes_max, query_memory_mb, query_queued_max, query_cache_mb;
     uint64_t io_threads, query_threads;
     struct access_config access;
     const struct yaml *privacy;                    /* the section; NULL: none. In privacy_file */

@@ -49,7 +49,7 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)
         return (struct http_table){ .routes = routes, .arg = a->web };
-    return (struct http_table){ .routes = routes, .arg = &a->api };
+    return (struct http_table){ .routes = routes, .arg = &a->api, .on_error = routes == routes_loki ? loki_refuse : prom_refuse };
 }
 
 /* What is configured for the listener of this address. */

@@ -93,12 +93,17 @@ static void fill_api(struct app *a)
     a->api.data_dir = a->cfg.data;
     a->api.retention_ns = a->cfg.retention_ns;
     a->api.extrapolate_always = a->cfg.extrapolate;
+    a->api.lookback_ns = a->cfg.lookback_ns;
     a->api.loki_plain = !a->cfg.loki_detected_level;
     a->api.refusals = a->refusals;
+    a->api.asked = app_asked;
+    a->api.asked_arg = a;
     a->api.limits = (struct query_limits){
         .series_max = a->cfg.query_series_max,
         .samples_max = a->cfg.query_samples_max,
         .rows_max = a->cfg.query_rows_max,
+        .bytes_max = a->cfg.query_bytes_max,
+        .memory_max = (size_t)a->cfg.query_memory_mb << 20,
         .points_max = 11000,
         .timeout_ns = a->cfg.query_timeout_ns,
     };
@@ -109,6 +114,7 @@ static enum err start_http(struct app *a, struct fault *f)
     struct http_config c = {
         .loops = (uint32_t)a->cfg.io_threads,
         .pool = (uint32_t)a->cfg.query_threads,
+        .queue_max = (uint32_t)a->cfg.query_queued_max,
         .allow_hosts = a->cfg.allow_hosts.at,
         .nallow_hosts = a->cfg.allow_hosts.n,
         .check_hosts = true,

@@ -69,6 +69,7 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
     CHECK(n >= 0 && !c->replied);
     const struct http_config *cfg = &c->home->server->cfg;
     bool ingest = c->route && c->route->flags & ROUTE_INGEST;
+    bool full = status == 503 && c->route && c->route->flags & ROUTE_POOL;
     if (cfg->refused_request) {
         atomic_fetch_add(&c->home->server->refused, 1);
         cfg->refused_request(cfg->refused_arg, &(struct http_refusal){ &c->req, status, why, ingest });
@@ -83,7 +84,7 @@ void call_refuse(struct call *c, int status, const char *fmt, ...)
     /* Either may be the end of the call, when this is not its loop's thread. */
     if (grpc_is(&c->req))
         grpc_refuse(&c->req, status, str_c(why), atomic_load(&c->home->server->state) != SERVER_RUNNING);
-    else if (ingest && c->table->on_error)
+    else if ((ingest || full) && c->table->on_error)
         c->table->on_error(&c->req, status, str_c(why));
     else
         http_reply_error(&c->req, status, "%s", why);
@@ -256,6 +257,7 @@ void call_run(struct call *c)
     struct http_server *s = c->home->server;
     CHECK(loop_here(c->home->loop) && c->route && !c->replied);
     c->req.recv_ns = clock_now(s->cfg.clock);
+    c->req.recv_mono_ns = clock_mono(s->cfg.clock);
     if (c->route->flags & ROUTE_GRPC && !grpc_unframe(c))
         return;
     if (c->access) {

@@ -40,6 +40,7 @@ struct http_req {
     struct arena *mem;                             /* lives as long as the request; budget HTTP_ARENA_BYTES */
     void *arg;                                     /* of the route table */
     int64_t recv_ns;                               /* wall time at which the request was complete */
+    int64_t recv_mono_ns;                          /* the same by the clock that only goes forward */
     const struct str *wild;                        /* what each * of the route's path stood for, decoded */
     uint32_t nwild;
     const bool *gone;                              /* turns true when the client has left: cancels queries. Another
@@ -102,8 +103,9 @@ struct http_table {
     const struct http_route *routes;               /* ends with path == NULL */
     void *arg;                                     /* given as r->arg */
     /* May be NULL. Answers in the protocol's own form when the server itself refuses a
-     * request of a ROUTE_INGEST route (400, 401, 403, 408, 413, 415, 429, 503); must reply before it
-     * returns. Runs on an I/O loop or a pool thread; the body may be missing. */
+     * request of a ROUTE_INGEST route (400, 401, 403, 408, 413, 415, 429, 503) or has no room for one
+     * of a ROUTE_POOL route (503); must reply before it returns. Runs on an I/O loop or a pool
+     * thread; the body may be missing. */
     void (*on_error)(struct http_req *r, int status, struct str why);
 };
 

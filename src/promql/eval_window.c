@@ -9,7 +9,10 @@
 
 #include "promql/eval_int.h"
 
-enum { SUBQUERY_STEP_MS = 60 * 1000 };             /* Prometheus's default evaluation interval */
+enum {
+    SUBQUERY_STEP_MS = 60 * 1000,                  /* Prometheus's default evaluation interval */
+    CHECK_EVERY = 16,                              /* windows: one may take milliseconds */
+};
 
 /* Where the windows of a range vector lie. */
 struct lens {
@@ -370,8 +373,9 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
         for (uint32_t a = 0; a < j->nargs; a++)
             args[a] = j->args[a][i];
         run_window(j, &w, args, out, i - from);
-        if (w.err)
-            return w.err;
+        enum err e = w.err || i % CHECK_EVERY ? w.err : query_check(q, f);
+        if (e)
+            return e;
     }
     return OK;
 }

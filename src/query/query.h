@@ -14,7 +14,10 @@ struct query_limits {
     uint64_t rows_max, bytes_max;                  /* read from the source, all scans of a query together */
     uint64_t points_max;                           /* steps of a range query: 11,000 */
     int64_t timeout_ns;
+    size_t memory_max;                             /* arena of a query; 0: QUERY_MEMORY_DEFAULT */
 };
+
+#define QUERY_MEMORY_DEFAULT ((size_t)512 << 20)
 
 enum { QUERY_NOTES_MAX = 10 };                     /* as many as Prometheus shows of each kind */
 

@@ -44,6 +44,7 @@ ROWS = [
     ('prom exporter spelling', P, 'GET', '/api/v1/query', q('sum by (__name__) (increase(claude_code_cost_usage_total[1d]))')),
     ('prom tokens by type, form', P, 'POST', '/api/v1/query', q('sum by (type) (increase(claude_code_token_usage_tokens_total[1d] anchored))')),
     ('prom range', P, 'GET', '/api/v1/query_range', r('sum(increase(%s[6h]))' % COST)),
+    ('prom statistics', P, 'GET', '/api/v1/query_range', r('sum by (model) (increase(%s[6h]))' % COST, stats='all')),
     ('prom arithmetic', P, 'GET', '/api/v1/query', q('sum(increase(%s[1d])) / count(sum by (session_id) (increase(%s[1d]))) > bool 0.01' % (COST, COST))),
     ('prom offset', P, 'GET', '/api/v1/query', {'query': 'sum(increase(%s[1d] offset 1d))' % COST, 'time': str(END + 86400)}),
     ('prom nothing', P, 'GET', '/api/v1/query', q('nothing_at_all')),
@@ -93,7 +94,8 @@ ROWS = [
 MASKS = [(r'"(execTime|queueTime|bytesProcessedPerSecond|linesProcessedPerSecond|totalBytesProcessed|bytesProcessed|'
           r'decompressedBytes|headChunkBytes|compressedBytes|queryReferencedStructuredMetadata|chunksDownloadTime|chunkRefsFetchTime|'
           r'congestionControlLatency|postFilterLines|headChunkLines|decompressedLines|decompressedStructuredMetadataBytes|totalDuplicates|'
-          r'downloadTime|headChunkStructuredMetadataBytes|totalStructuredMetadataBytesProcessed)": [0-9.e+-]+', r'"\1": 0')]
+          r'evalTotalTime|queryPreparationTime|innerEvalTime|execQueueTime|execTotalTime|'
+          r'peakSamples|rowsRead|bytesRead|chunksRead|downloadTime|headChunkStructuredMetadataBytes|totalStructuredMetadataBytesProcessed)": [0-9.e+-]+', r'"\1": 0')]
 
 
 def ask(server, row):

@@ -122,7 +122,7 @@ static const struct request rows[] = {
     { HTTP_GET, Q "%22a%5C%22b%22&time=1", "", 200, OK_("{\"resultType\":\"string\",\"result\":[1,\"a\\\"b\"]}") },
     { HTTP_GET, Q "1e-7&time=1", "", 200, OK_("{\"resultType\":\"scalar\",\"result\":[1,\"1e-07\"]}") },
     { HTTP_GET, Q "nothing", "", 200, VECTOR("[]") },
-    { HTTP_GET, Q "up&time=1000&lookback_delta=5m&timeout=10s&stats=all&limit=0", "", 200,
+    { HTTP_GET, Q "up&time=1000&lookback_delta=5m&timeout=10s&stats=&limit=0", "", 200,
       VECTOR("[{\"metric\":" UP ",\"value\":[1000,\"1\"]}]") },
     { HTTP_GET, Q "up&time=1009&lookback_delta=5", "", 200, VECTOR("[]") },
     { HTTP_GET, Q "%7B__name__!=%22%22%7D&limit=1&time=1000", "", 200,
@@ -252,6 +252,66 @@ static void test_sources(void **state)
     run(&sourced, source_rows, LEN(source_rows));
 }
 
+/* Samples as Prometheus counts them: one a step that shows one, all of a window at every step,
+ * once what is the same at all steps, and those of a subquery in the total only. */
+static void test_stats(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *part;
+    } asked[] = {
+        { Q "up&time=1000&stats=true", "\"value\":[1000,\"1\"]}],\"stats\":{\"timings\":{\"evalTotalTime\":0,\"resultSortTime\":0,"
+          "\"queryPreparationTime\":0,\"innerEvalTime\":0,\"execQueueTime\":0,\"execTotalTime\":0},\"samples\":{"
+          "\"totalQueryableSamples\":1,\"peakSamples\":" },
+        { Q "up&time=1000&stats=all", "\"samples\":{\"totalQueryableSamplesPerStep\":[[1000,1]],\"totalQueryableSamples\":1," },
+        { Q "up[20s]&time=35&stats=all", "PerStep\":[[35,2]],\"totalQueryableSamples\":2," },
+        { R "up&start=990&end=1310&step=160&stats=all", "PerStep\":[[990,1],[1150,1],[1310,0]],\"totalQueryableSamples\":2," },
+        { R "sum_over_time(up[1m])&start=0&end=60&step=30&stats=all", "PerStep\":[[0,1],[30,4],[60,6]],\"totalQueryableSamples\":11," },
+        { R "up%2Bn_total&start=10&end=20&step=10&stats=all", "PerStep\":[[10,2],[20,2]],\"totalQueryableSamples\":4," },
+        { R "up%40500&start=0&end=20&step=10&stats=all", "PerStep\":[[0,1],[10,0],[20,0]],\"totalQueryableSamples\":1," },
+        { Q "sum_over_time(up[1m:10s])&time=100&stats=all", "PerStep\":[[100,6]],\"totalQueryableSamples\":12," },
+        { Q "1&stats=all", "PerStep\":[[1000,0]],\"totalQueryableSamples\":0,\"peakSamples\":0},"
+          "\"ccmon\":{\"rowsRead\":0,\"bytesRead\":0,\"chunksRead\":0}}}}" },
+        { Q "up&stats=1", "},\"ccmon\":{\"rowsRead\":" },
+    };
+    for (size_t i = 0; i < LEN(asked); i++) {
+        struct fake_reply reply;
+        fake_http(routes_prometheus, &api, HTTP_GET, str_c(asked[i].target), S(""), &reply);
+        if (reply.status != 200 || str_find(buf_view(&reply.body), str_c(asked[i].part)) == SIZE_MAX) {
+            printf("%s\n  got  %d " STR_FMT "\n  want %s\n", asked[i].target, reply.status, STR_ARG(buf_view(&reply.body)), asked[i].part);
+            fail();
+        }
+        buf_done(&reply.body);
+    }
+}
+
+static void keep_query(void *arg, const struct api_query *x)
+{
+    struct buf *b = arg;
+    buf_clear(b);
+    buf_fmt(b, STR_FMT "|" STR_FMT "|" STR_FMT, STR_ARG(x->language), STR_ARG(x->text), STR_ARG(x->error));
+}
+
+/* Each query is told once, with what became of it. */
+static void test_record(void **state)
+{
+    (void)state;
+    struct buf told;
+    struct api kept = api;
+    struct fake_reply reply;
+    buf_init(&told, 1000);
+    kept.asked = keep_query;
+    kept.asked_arg = &told;
+    fake_http(routes_prometheus, &kept, HTTP_GET, S(Q "up%2B1"), S(""), &reply);
+    buf_done(&reply.body);
+    assert_true(str_eq(buf_view(&told), S("promql|up+1|")));
+    kept.limits.series_max = 1;
+    fake_http(routes_prometheus, &kept, HTTP_GET, S(R "%7B__name__=~%22.%2B%22%7D&start=0&end=1&step=1"), S(""), &reply);
+    buf_done(&reply.body);
+    assert_true(str_eq(buf_view(&told), S("promql|{__name__=~\".+\"}|query needs more than the limit of 1 series (query.max_series)")));
+    buf_done(&told);
+}
+
 /* A deadline that has passed, and limits of a query. */
 static void test_limits(void **state)
 {
@@ -273,7 +333,8 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_limits),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_limits), cmocka_unit_test(test_stats),
+                                        cmocka_unit_test(test_record),
                                         cmocka_unit_test_setup_teardown(test_sources, setup_sources, teardown_sources) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
