@@ -273,6 +273,23 @@ size_t zip_zstd_claim(struct str in)
     return says ? (size_t)size : 0;
 }
 
+void zip_unzstd_some(struct str in, size_t max, struct buf *ret)
+{
+    size_t start = ret->n;
+    ZSTD_DCtx *d = unzstd_context();
+    ZSTD_inBuffer from = { in.p, in.n, 0 };
+    CHECK(!ZSTD_isError(ZSTD_DCtx_reset(d, ZSTD_reset_session_only)));
+    for (size_t left; (left = room_left(ret, start, max)) > 0;) {
+        ZSTD_outBuffer to = { buf_room(ret, MIN(left, (size_t)ROOM_FIRST)), MIN(left, (size_t)ROOM_FIRST), 0 };
+        CHECK(to.dst);
+        size_t before = from.pos, rc = ZSTD_decompressStream(d, &to, &from);
+        buf_grew(ret, to.pos);
+        if (ZSTD_isError(rc) || rc == 0 || (!to.pos && from.pos == before))
+            break;
+    }
+    (void)ZSTD_DCtx_reset(d, ZSTD_reset_session_only);     /* it may have ended inside of a frame */
+}
+
 enum err zip_unzstd_exact(struct str in, void *out, size_t n, struct fault *f)
 {
     size_t got = ZSTD_decompressDCtx(unzstd_context(), out, n, in.p, in.n);

@@ -62,6 +62,14 @@ static enum err check_format(struct sql *db, bool *ret_new, struct fault *f)
     return OK;
 }
 
+static struct catalog *catalog_of(struct sql *db)
+{
+    struct catalog *c = mem_alloc(sizeof *c);
+    CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
+    c->db = db;
+    return c;
+}
+
 enum err catalog_open(const char *path, struct catalog **ret, bool *ret_new, struct fault *f)
 {
     CLEANUP(sql_closep) struct sql *db = NULL;
@@ -76,12 +84,37 @@ enum err catalog_open(const char *path, struct catalog **ret, bool *ret_new, str
         e = sql_exec(db, schema, f);
     if (e)
         return e;
-    struct catalog *c = mem_alloc(sizeof *c);
-    CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
-    c->db = TAKE(db);
-    *ret = c;
+    *ret = catalog_of(TAKE(db));
     *ret_new = fresh;
     return OK;
+}
+
+enum err catalog_look(const char *path, struct catalog **ret, struct fault *f)
+{
+    CLEANUP(sql_closep) struct sql *db = NULL;
+    bool fresh = false;
+    enum err e = sql_open(path, SQL_LOOK, &db, f);
+    if (!e)
+        e = check_format(db, &fresh, f);
+    if (!e && fresh)
+        e = fault_set(f, E_NOTFOUND, 0, "%s: an empty file", path);
+    if (!e)
+        *ret = catalog_of(TAKE(db));
+    return e;
+}
+
+enum err catalog_verify(struct catalog *c, struct fault *f)
+{
+    CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    bool row = false;
+    enum err e = sql_prepare(c->db, "PRAGMA integrity_check(1)", &st, f);
+    if (!e)
+        e = sql_step(st, &row, f);
+    if (e)
+        return e;
+    struct str said = row ? sql_bytes(st, 0) : S("nothing");
+    return str_eq(said, S("ok")) ? OK : fault_set(f, E_CORRUPT, 0, "SQLite says: " STR_FMT, STR_ARG(str_sub(said, 0, 200)));
 }
 
 void catalog_close(struct catalog *c)

@@ -31,6 +31,9 @@ struct catalog_part {
 /* *ret_new: there was no list in it (a new or a lost file). */
 MUST enum err catalog_open(const char *path, struct catalog **ret, bool *ret_new, struct fault *f);
 void catalog_close(struct catalog *c);
+/* For reading only, of a directory at rest; E_NOTFOUND if there is none. */
+MUST enum err catalog_look(const char *path, struct catalog **ret, struct fault *f);
+MUST enum err catalog_verify(struct catalog *c, struct fault *f);      /* E_CORRUPT: SQLite finds damage */
 
 MUST enum err catalog_parts(struct catalog *c, struct arena *mem, struct catalog_part **ret, uint32_t *ret_n, struct fault *f);
 MUST enum err catalog_parts_put(struct catalog *c, const struct catalog_part *p, size_t n, struct fault *f);  /* one transaction */

@@ -138,6 +138,11 @@ enum err part_file_inspect(const char *path, struct part_head *ret, struct fault
     return e ? e : part_file_head(p, ret, f);
 }
 
+enum err part_file_look(const char *path, enum part_kind kind, struct part_file **ret, struct fault *f)
+{
+    return open_file(path, kind, SQL_LOOK, 0, 0, ret, f);
+}
+
 void part_file_close(struct part_file *p)
 {
     if (!p)

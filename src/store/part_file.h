@@ -40,6 +40,8 @@ MUST enum err part_file_open(const char *path, enum part_kind kind, enum sql_mod
                              struct part_file **ret, struct fault *f);
 /* The same for a file of unknown span: it tells. */
 MUST enum err part_file_inspect(const char *path, struct part_head *ret, struct fault *f);
+/* For reading only, of a directory at rest, whatever its span. */
+MUST enum err part_file_look(const char *path, enum part_kind kind, struct part_file **ret, struct fault *f);
 void part_file_close(struct part_file *p);         /* NULL is fine */
 void part_file_closep(struct part_file **p);
 

@@ -93,6 +93,30 @@ static int open_db(const char *path, enum sql_mode mode, sqlite3 **ret)
     return sqlite3_open_v2(uri.p, ret, flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 }
 
+/* Is there anything beside the file that belongs to it? An empty WAL does not. */
+static bool has_beside(const char *path)
+{
+    static const char *const ends[] = { "-wal", "-journal" };
+    for (size_t i = 0; i < LEN(ends); i++) {
+        CLEANUP(buf_done) struct buf name = { 0 };
+        struct stat st;
+        buf_init(&name, PATH_BYTES_MAX);
+        buf_fmt(&name, "%s%s%c", path, ends[i], 0);
+        CHECK(!name.bad);
+        if (!stat(name.p, &st) && st.st_size > 0)
+            return true;
+    }
+    return false;
+}
+
+/* First of all: alone, so that no index of the WAL is written beside it, and nothing is moved from the
+ * WAL into the file. */
+static enum err look_only(struct sql *s, struct fault *f)
+{
+    CHECK(sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK);
+    return sql_exec(s, "PRAGMA locking_mode=EXCLUSIVE;", f);
+}
+
 static enum err set_up(struct sql *s, struct fault *f)
 {
     CHECK(sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0) == SQLITE_OK);
@@ -107,6 +131,8 @@ enum err sql_open(const char *path, enum sql_mode mode, struct sql **ret, struct
     struct stat st;
     if (mode != SQL_CREATE && stat(path, &st) && errno == ENOENT)
         return fault_set(f, E_NOTFOUND, 0, "%s: %s", path, strerror(ENOENT));
+    if (mode == SQL_LOOK && !has_beside(path))
+        mode = SQL_IMMUTABLE;
 
     CLEANUP(sql_closep) struct sql *s = mem_alloc(sizeof *s);
     struct str p = str_c(path);
@@ -116,7 +142,9 @@ enum err sql_open(const char *path, enum sql_mode mode, struct sql **ret, struct
     CHECK(s->db);                                  /* only exhausted memory gives none */
     if (rc != SQLITE_OK)
         return fail(s, rc, f);
-    enum err e = set_up(s, f);
+    enum err e = mode == SQL_LOOK ? look_only(s, f) : OK;
+    if (!e)
+        e = set_up(s, f);
     if (e)
         return e;
     *ret = TAKE(s);
@@ -228,6 +256,11 @@ void sql_reset(struct sql_stmt *st)
 {
     (void)sqlite3_reset(st->st);                   /* repeats the error of the last step */
     (void)sqlite3_clear_bindings(st->st);
+}
+
+int sql_width(struct sql_stmt *st)
+{
+    return sqlite3_column_count(st->st);
 }
 
 int64_t sql_i64(struct sql_stmt *st, int col)

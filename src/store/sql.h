@@ -18,6 +18,7 @@ enum sql_mode {
     SQL_CREATE,        /* read and write; made if it does not exist */
     SQL_WRITE,         /* read and write */
     SQL_IMMUTABLE,     /* read only; the caller promises that nobody changes the file */
+    SQL_LOOK,          /* the same of a file that a crash may have left: what stands in its WAL is seen, and stays there */
 };
 
 MUST enum err sql_open(const char *path, enum sql_mode mode, struct sql **ret, struct fault *f);
@@ -44,6 +45,7 @@ void sql_reset(struct sql_stmt *st);
 
 int64_t sql_i64(struct sql_stmt *st, int col);     /* columns count from 0 */
 struct str sql_bytes(struct sql_stmt *st, int col);         /* text or blob; p == NULL for NULL */
+int sql_width(struct sql_stmt *st);                /* columns of a row */
 
 MUST enum err sql_begin(struct sql *s, struct fault *f);    /* takes the write lock at once */
 MUST enum err sql_commit(struct sql *s, struct fault *f);   /* rolled back when it fails */

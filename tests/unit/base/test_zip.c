@@ -164,6 +164,30 @@ static void exact(void **state)
     assert_int_equal(zip_unzstd_exact(buf_view(&packed), out, 5000, NULL), E_CORRUPT);
 }
 
+/* Of a frame that is cut anywhere: a beginning of what it held, all of it when it is whole. */
+static void some(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf in = sample(300000), packed = { 0 }, out = { 0 };
+    buf_init(&packed, 1 << 20);
+    buf_init(&out, 1 << 20);
+    assert_int_equal(zip_zstd(buf_view(&in), 1, &packed), OK);
+    buf_str(&packed, S("and what follows"));
+    size_t whole = packed.n - S("and what follows").n;
+    for (size_t cut = 0; cut <= packed.n; cut += cut < 64 ? 1 : 997) {
+        buf_clear(&out);
+        zip_unzstd_some(str_sub(buf_view(&packed), 0, cut), 1 << 20, &out);
+        assert_true(out.n <= in.n && !memcmp(out.p ? out.p : "", in.p, out.n));
+        assert_true(cut < whole || out.n == in.n);
+    }
+    buf_clear(&out);
+    zip_unzstd_some(buf_view(&packed), 1000, &out);
+    assert_int_equal(out.n, 1000);
+    buf_clear(&out);
+    zip_unzstd_some(S("no frame at all"), 1000, &out);
+    assert_int_equal(out.n, 0);
+}
+
 static void *thread(void *arg)
 {
     CLEANUP(buf_done) struct buf in = sample(40000), packed = { 0 }, out = { 0 };
@@ -191,7 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_and_limit), cmocka_unit_test(cut_short), cmocka_unit_test(members),
-        cmocka_unit_test(small_buffers),        cmocka_unit_test(exact),     cmocka_unit_test(threads),
+        cmocka_unit_test(small_buffers),        cmocka_unit_test(exact),     cmocka_unit_test(some),
+        cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
