@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "app/audit.h"
+#include "app/backup.h"
 #include "app/config.h"
 #include "otlp/receive.h"
 #include "push/push.h"
@@ -43,6 +44,7 @@ struct app {
     uint32_t refused_words;
     struct config cfg;
     struct store *store;
+    struct backup_job *backup;
     struct http_server *http;
     struct privacy_slot privacy;                   /* what every receiver leaves out */
     struct scraper *scraper;

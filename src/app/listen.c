@@ -36,7 +36,7 @@ static const struct mount mounts[] = {
     { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc,
-                  routes_web } },
+                  routes_backup, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
@@ -45,7 +45,7 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
     if (routes == routes_push_prometheus || routes == routes_push_loki)
         return (struct http_table){ .routes = routes, .arg = &a->push, .on_error = push_refuse };
-    if (routes == routes_admin || routes == routes_root)
+    if (routes == routes_admin || routes == routes_root || routes == routes_backup)
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)
         return (struct http_table){ .routes = routes, .arg = a->web };
@@ -147,7 +147,7 @@ void app_describe_routes(struct buf *out)
     buf_str(out, S("| port | methods | path | what it does |\n| --- | --- | --- | --- |\n"));
     for (size_t i = 0; i < LEN(mounts); i++)
         for (size_t t = 0; t < TABLES_MAX && mounts[i].tables[t]; t++) {
-            if (mounts[i].port == PORT_WEB && mounts[i].tables[t] != routes_web)
+            if (mounts[i].port == PORT_WEB && mounts[i].tables[t] != routes_web && mounts[i].tables[t] != routes_backup)
                 continue;                          /* the web port has every other table too */
             for (const struct http_route *r = mounts[i].tables[t]; r->path; r++) {
                 buf_fmt(out, "| " STR_FMT " | ", STR_ARG(port_names[mounts[i].port]));

@@ -47,6 +47,31 @@ enum err remote_get(const struct remote *r, struct str path, struct arena *mem, 
     return OK;
 }
 
+enum err remote_post(const struct remote *r, struct str path, struct str form, struct arena *mem, int *ret_status, struct str *ret,
+                     struct fault *f)
+{
+    struct http_header headers[] = { { S("content-type"), S("application/x-www-form-urlencoded") },
+                                     { S("authorization"), r->authorization } };
+    struct fetch q = {
+        .method = HTTP_POST,
+        .url = arena_fmt(mem, STR_FMT STR_FMT, STR_ARG(r->url), STR_ARG(path)),
+        .headers = headers,
+        .nheaders = r->authorization.n ? 2 : 1,
+        .body = form,
+        .timeout_ns = TIMEOUT_S * NS_PER_S,
+        .body_max = ANSWER_BYTES_MAX,
+        .tls = r->tls,
+    };
+    struct fetched got = { 0 };
+    if (http_fetch(NULL, &q, mem, &got, f))
+        return E_UNAVAILABLE;
+    if (got.status == 401 || got.status == 403)
+        return fault_set(f, E_IO, 0, STR_FMT ": %d: " STR_FMT, STR_ARG(q.url), got.status, STR_ARG(str_trim(str_sub(got.body, 0, 160))));
+    *ret_status = got.status;
+    *ret = got.body;
+    return OK;
+}
+
 /* ---- status ---------------------------------------------------------------------------- */
 
 static uint64_t number(const struct json *j)
@@ -140,7 +165,7 @@ enum err remote_status(const struct remote *r, struct arena *mem, struct remote_
 
 /* ---- queries ---------------------------------------------------------------------------- */
 
-static struct str url_encode(struct str s, struct arena *mem)
+struct str remote_encode(struct str s, struct arena *mem)
 {
     CLEANUP(buf_done) struct buf b;
     buf_init(&b, 1 << 20);
@@ -199,7 +224,8 @@ enum err remote_query(const struct remote *r, enum remote_api api, struct str qu
                       struct remote_rows *ret, struct fault *f)
 {
     struct str body;
-    struct str path = arena_fmt(mem, "%s/api/v1/query?query=" STR_FMT, api == REMOTE_LOKI ? "/loki" : "", STR_ARG(url_encode(query, mem)));
+    struct str text = remote_encode(query, mem);
+    struct str path = arena_fmt(mem, "%s/api/v1/query?query=" STR_FMT, api == REMOTE_LOKI ? "/loki" : "", STR_ARG(text));
     enum err e = remote_get(r, path, mem, &body, f);
     if (e)
         return e;

@@ -22,6 +22,11 @@ struct str remote_default_url(const struct config *c, struct arena *mem);
 struct str remote_authorization(struct str user, struct str token, struct arena *mem);
 MUST enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f);
 
+/* A form; whatever the status, but 401 and 403, which are E_IO. */
+MUST enum err remote_post(const struct remote *r, struct str path, struct str form, struct arena *mem, int *ret_status, struct str *ret,
+                          struct fault *f);
+struct str remote_encode(struct str s, struct arena *mem);     /* for a URL or a form */
+
 /* What `setup --wait` and the doctor look at. */
 struct remote_status {
     struct str version, data_dir;

@@ -55,6 +55,7 @@ static enum err start_store(struct app *a, struct fault *f)
     a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
     a->api.origins = origins_new();
+    a->backup = app_backup_new(a->store);
     a->audit = audit_new(a->cfg.data, &clock_system);
     return OK;
 }
@@ -165,6 +166,7 @@ static void stop(struct app *a)
     if (a->http)
         http_stop(a->http, STOP_GRACE_MS);
     web_free(a->web);
+    app_backup_free(a->backup);
     store_close(a->store);
     if (a->http)
         http_server_free(a->http);

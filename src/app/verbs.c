@@ -143,6 +143,15 @@ const struct verb verbs[] = {
       "nothing. With --absent it is the proof that a text (a session's id, an address) stands nowhere: it looks in the bytes of every "
       "file, in what is packed and in every decoded value. Ends with 1 if something is damaged or found, with 2 if it cannot begin.",
       run_check },
+    { "backup", "TO", "copy the data directory, also while a server writes it", options_backup,
+      "Makes TO/TIME, complete when it has that name; TO may hold earlier backups and nothing else. Partitions that do not change any "
+      "more are hard links, so the second backup takes the room of what is new. Everything acknowledged before the call is in it. A "
+      "running server makes the backup itself, on its own machine.",
+      run_backup },
+    { "restore", "FROM", "make a data directory of a backup", options_restore,
+      "FROM is a folder of backups, whose newest complete one is taken, or one of them. Every file is checked first. A directory that "
+      "is not empty is refused; ended half-way, it does not open, and the same call does it anew.",
+      run_restore },
     { "check-config", "FILE", "say whether a configuration is right", options_serve,
       "Reads it as serve would, the environment and the other options with it, and changes nothing.", run_check_config },
     { "describe", "WHAT", "print the tables of the documentation", NULL, NULL, run_describe },

@@ -65,6 +65,12 @@ static int system_rename(void *arg, const char *from, const char *to)
     return rename(from, to);
 }
 
+static int system_link(void *arg, const char *from, const char *to)
+{
+    (void)arg;
+    return link(from, to);
+}
+
 static int system_unlink(void *arg, const char *path)
 {
     (void)arg;
@@ -79,7 +85,7 @@ static int system_sync_dir(void *arg, const char *path)
 }
 
 const struct file_ops file_ops_system = {
-    system_open, system_pwrite, system_sync, system_allocate, system_rename, system_unlink, system_sync_dir, NULL,
+    system_open, system_pwrite, system_sync, system_allocate, system_rename, system_link, system_unlink, system_sync_dir, NULL,
 };
 
 void fd_closep(int *fd)

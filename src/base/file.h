@@ -15,6 +15,7 @@ struct file_ops {
     int (*sync)(void *arg, int fd);                /* fdatasync; F_FULLFSYNC on macOS */
     int (*allocate)(void *arg, int fd, int64_t size);
     int (*rename)(void *arg, const char *from, const char *to);
+    int (*link)(void *arg, const char *from, const char *to);      /* a second name */
     int (*unlink)(void *arg, const char *path);
     int (*sync_dir)(void *arg, const char *path);
     void *arg;

@@ -251,6 +251,7 @@ enum err journal_commit(struct journal *j, struct fault *f)
             pthread_mutex_lock(&j->lock);
             j->newest->last_seq = last;
             j->newest->bytes += j->group.n;
+            j->newest->end = (uint64_t)j->at + j->group.n;
             pthread_mutex_unlock(&j->lock);
             j->at += (int64_t)j->group.n;
             j->durable = last;
@@ -271,7 +272,7 @@ static struct segment *take_oldest(struct journal *j, uint64_t seq)
     struct segment *s = j->oldest;
     if (s && s == j->newest && s->last_seq <= seq)
         s->bytes = 0;
-    if (s && s != j->newest && s->last_seq <= seq)
+    if (s && s != j->newest && s->last_seq <= seq && !j->held)
         j->oldest = s->next;
     else
         s = NULL;

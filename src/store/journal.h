@@ -66,6 +66,13 @@ MUST enum err journal_commit(struct journal *j, struct fault *f);
 /* Everything up to seq is in partitions: files that hold nothing later go. keep_spare: one
  * may be made ready for use again, which takes a while. */
 void journal_cut(struct journal *j, uint64_t seq, bool keep_spare);
+/* While held no file goes; what was to be cut meanwhile goes with the next cut after. */
+void journal_hold(struct journal *j, bool held);
+/* Every frame above `applied` that is durable, and others with them: copy() is asked for the first
+ * `bytes` of each file, to be kept as DATA/name. Any thread; held meanwhile. */
+MUST enum err journal_copy(struct journal *j, uint64_t applied,
+                           enum err (*copy)(void *arg, const char *from, const char *name, uint64_t bytes, struct fault *f), void *arg,
+                           struct fault *f);
 /* All of it is in partitions and nothing more comes: no file stays. */
 void journal_empty(struct journal *j);
 void journal_tick(struct journal *j);              /* once a minute: what only serves a busy log goes */

@@ -39,7 +39,8 @@ _Static_assert(sizeof(struct frame_head) == 56, "the log's form is fixed");
 struct segment {
     uint64_t number, generation;
     uint64_t last_seq;                             /* of the last frame in it; 0: none */
-    uint64_t bytes;                                /* of frames */
+    uint64_t bytes;                                /* of frames that are not in partitions */
+    uint64_t end;                                  /* behind the last frame, in the file; 0: none */
     uint64_t file_bytes;                           /* of its file, if this process began it; else 0 */
     struct segment *next;
 };
@@ -49,6 +50,7 @@ struct journal {
     char dir[1024];                                /* DATA/log */
     pthread_mutex_t lock;                          /* guards the list of segments */
     struct segment *oldest, *newest;
+    bool held;                                     /* under lock: nothing is cut */
     int fd;                                        /* of the newest, -1: a new one is due */
     int64_t at, size;                              /* where the next frame goes; the file's length */
     uint64_t next_seq, durable, group_first;

@@ -252,6 +252,7 @@ static enum err replay_segment(struct replay *r, struct segment *s, const struct
         s->bytes += frame_room(h.length);
         r->j->durable = h.seq;
         at += frame_room(h.length);
+        s->end = at;
     }
     return OK;
 }

@@ -137,6 +137,16 @@ void chunk_list_unref(struct chunk_list *l);       /* NULL is fine */
  * written, or content that is gone). Finds content columns by itself. */
 MUST enum err part_read(const struct part_item *it, const struct chunk_ref *c, const uint32_t *columns, size_t n,
                         struct arena *mem, struct str *ret, struct fault *f);
+/* The files of a partition for a copy of them. While fn runs nobody renames them or changes
+ * their mode, and what is written into open ones meanwhile does not wait for it. */
+struct part_files {
+    const struct part_item *item;
+    const char *name;                              /* "2026-11-23" */
+    bool closed;                                   /* nobody changes them: a second name is as good as a copy */
+    const char *main, *content;                    /* paths; content NULL: there is none */
+};
+MUST enum err part_files(const struct part_item *it, enum err (*fn)(void *arg, const struct part_files *x, struct fault *f), void *arg,
+                         struct fault *f);
 bool part_has_content(const struct part_item *it);  /* still: its retention is shorter */
 MUST enum err part_filter(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct str *ret,
                           struct fault *f);

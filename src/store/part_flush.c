@@ -33,7 +33,9 @@ static enum err turn_file(struct part *p, enum part_kind kind, enum err (*turn)(
     char path[PART_PATH_MAX];
     part_path(p, kind, path);
     CLEANUP(part_file_closep) struct part_file *file = NULL;
-    enum err e = part_file_open(path, kind, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
+    enum err e = part_own(p, kind, f);
+    if (!e)
+        e = part_file_open(path, kind, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
     return e ? e : turn(file, f);
 }
 
@@ -236,7 +238,9 @@ static enum err put_carries_closed(struct part *p, const struct part_carry *carr
     part_path(p, PART_MAIN, path);
     (void)pool_exclude(p, true);
     CLEANUP(part_file_closep) struct part_file *file = NULL;
-    enum err e = part_file_open(path, PART_MAIN, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
+    enum err e = part_own(p, PART_MAIN, f);
+    if (!e)
+        e = part_file_open(path, PART_MAIN, SQL_WRITE, p->from_ns, p->to_ns, &file, f);
     if (!e)
         e = part_file_put_carries(file, carries, n, f);
     part_file_closep(&file);

@@ -78,6 +78,12 @@ MUST enum err part_set_aside(struct part_set *s, const char *name, struct fault 
 
 MUST enum err part_unseal(struct part *p, struct fault *f);        /* both files into WAL mode; nobody else has them open */
 
+/* --- part_copy.c ------------------------------------------------------------------- */
+
+/* Before a closed file is changed: if a backup has it under a second name, it is made a file
+ * of its own first. The caller has excluded everybody else. */
+MUST enum err part_own(struct part *p, enum part_kind kind, struct fault *f);
+
 /* --- part_pool.c ------------------------------------------------------------------- */
 
 /* A connection to a partition's file, waiting while the flusher has the files for itself.

@@ -298,3 +298,38 @@ void sql_rollback(struct sql *s)
     if (s->db && !sqlite3_get_autocommit(s->db))
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);   /* some errors have rolled back already */
 }
+
+/* --- whole files ----------------------------------------------------------------------- */
+
+/* One step, and so one read transaction: with several a write in between would begin it anew. */
+enum err sql_copy(struct sql *s, const char *to, struct fault *f)
+{
+    CLEANUP(sql_closep) struct sql *out = NULL;
+    enum err e = sql_open(to, SQL_CREATE, &out, f);
+    if (!e)                                        /* a copy that was cut short is thrown away */
+        e = sql_exec(out, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;", f);
+    if (e)
+        return e;
+    sqlite3_backup *b = sqlite3_backup_init(out->db, "main", s->db, "main");
+    if (!b)
+        return fail(out, sqlite3_errcode(out->db), f);
+    int rc = sqlite3_backup_step(b, -1);
+    int end = sqlite3_backup_finish(b);
+    if (rc == SQLITE_DONE && end == SQLITE_OK)
+        return OK;
+    rc = rc == SQLITE_DONE ? end : rc;
+    return fault_set(f, err_of(rc, errno), 0, "copy %s to %s: %s", s->path, to, sqlite3_errstr(rc));
+}
+
+enum err sql_verify(struct sql *s, struct fault *f)
+{
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    bool row = false;
+    enum err e = sql_prepare(s, "PRAGMA quick_check(1)", &st, f);
+    if (!e)
+        e = sql_step(st, &row, f);
+    if (e)
+        return e;
+    struct str said = row ? sql_bytes(st, 0) : S("nothing");
+    return str_eq(said, S("ok")) ? OK : fault_set(f, E_CORRUPT, 0, "%s: " STR_FMT, s->path, STR_ARG(str_sub(said, 0, 100)));
+}

@@ -43,6 +43,12 @@ MUST enum err sql_step(struct sql_stmt *st, bool *ret_row, struct fault *f);
 MUST enum err sql_run(struct sql_stmt *st, struct fault *f);        /* step to the end, then reset */
 void sql_reset(struct sql_stmt *st);
 
+/* All of it as it is at one moment, into the empty file `to`. Whoever writes meanwhile is not
+ * delayed where the file is in WAL mode. Not durable until the caller syncs it. */
+MUST enum err sql_copy(struct sql *s, const char *to, struct fault *f);
+/* E_CORRUPT: a page or an index of it is damaged; reads every page. */
+MUST enum err sql_verify(struct sql *s, struct fault *f);
+
 int64_t sql_i64(struct sql_stmt *st, int col);     /* columns count from 0 */
 struct str sql_bytes(struct sql_stmt *st, int col);         /* text or blob; p == NULL for NULL */
 int sql_width(struct sql_stmt *st);                /* columns of a row */

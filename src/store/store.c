@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/backup.h"
 #include "store/cache.h"
 #include "store/crew.h"
 #include "store/store_int.h"
@@ -218,6 +219,8 @@ static enum err open_files(struct store *s, struct fault *f)
     enum err e = make_dirs(s->dir, f);
     if (!e)
         e = take_lock(s, f);
+    if (!e)
+        e = backup_restored(s->dir, f);
     if (e)
         return e;
     snprintf(path, sizeof path, "%s/ccmon.db", s->dir);

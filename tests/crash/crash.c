@@ -137,6 +137,13 @@ static int op_rename(void *arg, const char *from, const char *to)
     return errno ? -1 : file_ops_system.rename(NULL, from, to);
 }
 
+static int op_link(void *arg, const char *from, const char *to)
+{
+    (void)arg;
+    errno = next_operation();
+    return errno ? -1 : file_ops_system.link(NULL, from, to);
+}
+
 static int op_unlink(void *arg, const char *path)
 {
     (void)arg;
@@ -152,7 +159,7 @@ static int op_sync_dir(void *arg, const char *path)
 }
 
 static const struct file_ops counted = {
-    op_open, op_pwrite, op_sync, op_allocate, op_rename, op_unlink, op_sync_dir, NULL,
+    op_open, op_pwrite, op_sync, op_allocate, op_rename, op_link, op_unlink, op_sync_dir, NULL,
 };
 
 static int vfs_before(void *arg, enum vfs_op op, const char *path, size_t *n)

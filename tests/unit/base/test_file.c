@@ -82,7 +82,7 @@ static void every_failure(void **state)
     for (;; n++) {
         assert_int_equal(file_write_atomic(&file_ops_system, path, old, NULL), OK);
         struct faulty x = { .fail_at = n, .error = n % 2 ? ENOSPC : EIO };
-        struct file_ops ops = { f_open, f_pwrite, f_sync, NULL, f_rename, f_unlink, f_sync_dir, &x };
+        struct file_ops ops = { f_open, f_pwrite, f_sync, NULL, f_rename, NULL, f_unlink, f_sync_dir, &x };
         struct fault f = { 0 };
         enum err e = file_write_atomic(&ops, path, new, &f);
         if (x.count <= n)
