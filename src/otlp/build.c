@@ -160,8 +160,17 @@ static uint32_t column_named(struct build *b, struct str name)
     size_t n = MIN(name.n, sizeof tail);
     memcpy(&tail, name.p + name.n - n, n);
     struct memo *m = &b->named[(tail + name.n) * UINT64_C(0x9e3779b97f4a7c15) >> 56];
-    if (!str_eq(m->name, name))
+    if (!str_same(m->name, name))
         *m = (struct memo){ name, column(b, PLACE_ATTR, name) };
+    return m->col;
+}
+
+/* The same, for the attribute behind that of column `last`: what follows what hardly changes. */
+static uint32_t column_after(struct build *b, uint32_t last, struct str name)
+{
+    struct memo *m = &b->memo[last % MEMO_MAX];
+    if (!str_same(m->name, name))
+        *m = (struct memo){ name, column_named(b, name) };
     return m->col;
 }
 
@@ -171,7 +180,7 @@ static uint32_t column_at(struct build *b, enum place place, uint32_t i, struct 
     if (place != PLACE_ATTR || i >= MEMO_MAX)
         return column(b, place, name);
     struct memo *m = &b->memo[i];
-    if (!str_eq(m->name, name))
+    if (!str_same(m->name, name))
         *m = (struct memo){ name, column_named(b, name) };
     return m->col;
 }
@@ -241,12 +250,17 @@ static int64_t ns_signed(uint64_t ns)
 
 /* ---- values -------------------------------------------------------------------- */
 
+static void too_many_attrs(struct build *b)
+{
+    build_fail(b, E_LIMIT, 0, "more than %d attributes in one place", OTLP_ATTRS_MAX);
+}
+
 void attrs_add(struct build *b, struct otlp_attrs *a, struct str key, struct value v)
 {
     if (v.type == V_NONE || !key.n || b->err || !name_fits(b, key))
         return;
     if (a->n >= OTLP_ATTRS_MAX) {
-        build_fail(b, E_LIMIT, 0, "more than %d attributes in one place", OTLP_ATTRS_MAX);
+        too_many_attrs(b);
         return;
     }
     uint32_t i = a->n;
@@ -359,13 +373,64 @@ void build_scope(struct build *b)
 
 /* ---- logs ------------------------------------------------------------------------ */
 
+void build_log_begin(struct build *b)
+{
+    b->own.n = b->own_attrs = b->own_last = 0;
+    b->own_group = b->group;
+    b->attrs.n = 0;
+    b->tag++;
+}
+
+static bool group_has(const struct build *b, uint32_t group, uint32_t col)
+{
+    const struct cells *g = &b->batch->groups[group];
+    for (uint32_t i = 0; i < g->n; i++)
+        if (g->at[i].col == col)
+            return true;
+    return false;
+}
+
+void build_attr(struct build *b, struct str key, struct value v)
+{
+    if (v.type == V_NONE || !key.n || b->err || !name_fits(b, key))
+        return;
+    if (b->own_attrs++ >= OTLP_ATTRS_MAX) {
+        too_many_attrs(b);
+        return;
+    }
+    uint32_t col = column_after(b, b->own_last, key);
+    struct mark *m = &b->marks[col];
+    b->own_last = col;
+    if (m->tag == b->tag || (m->shared && b->own_group != ROW_NO_GROUP && group_has(b, b->own_group, col)))
+        return;
+    m->tag = b->tag;
+    *arena_push(b->mem, b->own.at, b->own.n, b->own.cap) = (struct cell){ .col = col, .v = v };
+}
+
+uint32_t build_shared(struct build *b, const struct otlp_attrs *a)
+{
+    uint32_t group = batch_group(b->batch), n = a->n;
+    const struct cells base = b->group == ROW_NO_GROUP ? (struct cells){ 0 } : b->batch->groups[b->group];
+    struct cells c = { arena_raw(b->mem, struct cell, base.n + n), base.n, base.n + n };
+    if (base.n)
+        memcpy(c.at, base.at, base.n * sizeof *c.at);
+    b->tag++;
+    put_attrs(b, &c, PLACE_ATTR, a);
+    for (uint32_t i = base.n; i < c.n; i++)
+        b->marks[c.at[i].col].shared = true;
+    b->tag++;                                      /* the record's own are told apart by the group */
+    b->batch->groups[group] = c;
+    return group;
+}
+
 void build_log(struct build *b, const struct otlp_log *l)
 {
     CHECK(b->batch->table == TABLE_LOG);
-    struct row *r = row_new(b, l->attrs.n + LOG_FIELDS);
+    struct row *r = row_new(b, l->attrs.n + b->own.n + LOG_FIELDS);
     if (!r)
         return;
     struct cells *c = &r->cells;
+    r->group = b->own_group;
     put_field(b, c, FIELD_BODY, l->body);
     put_int(b, c, FIELD_SEVERITY, l->severity);
     put_text(b, c, FIELD_SEVERITY_TEXT, l->severity_text);
@@ -376,6 +441,9 @@ void build_log(struct build *b, const struct otlp_log *l)
     put_int(b, c, FIELD_OBSERVED, ns_signed(l->observed_ns));
     put_int(b, c, FIELD_DROPPED, ns_signed(l->dropped));
     put_attrs(b, c, PLACE_ATTR, &l->attrs);
+    if (b->own.n)
+        memcpy(c->at + c->n, b->own.at, b->own.n * sizeof *c->at);
+    c->n += b->own.n;
     row_set_time(b->batch, r, ns_signed(l->time_ns), ns_signed(l->observed_ns), b->oldest_ns);
 }
 

@@ -45,7 +45,7 @@ struct otlp_log {
     struct str severity_text, event_name, trace_id, span_id;
     uint64_t flags, dropped;
     struct value body;
-    struct otlp_attrs attrs;
+    struct otlp_attrs attrs;     /* besides those that build_attr() took */
 };
 
 struct otlp_span {
@@ -138,7 +138,7 @@ enum reject {
     REJECT_COUNT,
 };
 
-enum { MEMO_MAX = 64, NAMED_MAX = 256 };
+enum { MEMO_MAX = 64, NAMED_MAX = 256, SHARED_MAX = 256 };
 
 struct build {
     struct batch *batch;
@@ -161,6 +161,7 @@ struct build {
     struct mark {
         uint32_t tag, cell;              /* in the row of that tag, at that cell */
         uint32_t group_tag, group_cell;  /* likewise in the resource's group of labels */
+        bool shared;                     /* some group of build_shared() has it */
     } *marks;
     uint32_t nmarks;
     struct memo {
@@ -168,6 +169,13 @@ struct build {
         uint32_t col;
     } memo[MEMO_MAX];            /* position in the row -> the last name there: rows repeat their shape */
     struct memo named[NAMED_MAX];   /* attribute's name, by a hash of little work -> column: shapes take turns */
+    struct cells own;            /* of the record at hand: build_attr() */
+    uint32_t own_group, own_attrs, own_last;   /* its group, attributes in both, the newest one's column */
+    struct shared {
+        struct str bytes;        /* as they came */
+        uint32_t base, group, attrs;
+    } *shared;                   /* by a hash of the bytes; NULL: not needed yet */
+    uint32_t shared_hits, shared_misses;
     uint32_t field_col[32];      /* enum field of build.c -> column + 1 */
     struct map labels;           /* attribute name -> label column */
     uint32_t name_col, job_col, instance_col;
@@ -200,6 +208,10 @@ struct value text_value(struct build *b);          /* V_JSON of what stands in b
 void build_resource(struct build *b);
 void build_resource_end(struct build *b);
 void build_scope(struct build *b);
+/* A record: begun, its attributes one by one, of which a group may have the first, then built. */
+void build_log_begin(struct build *b);
+void build_attr(struct build *b, struct str key, struct value v);
+uint32_t build_shared(struct build *b, const struct otlp_attrs *a);   /* a group: the scope's and these */
 void build_log(struct build *b, const struct otlp_log *l);
 void build_span_begin(struct build *b);
 void build_event(struct build *b, const struct otlp_event *e);

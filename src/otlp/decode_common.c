@@ -184,16 +184,31 @@ static void full_attr(struct build *b, struct wire *m, struct str *key, struct v
     }
 }
 
-void pb_attr(struct build *b, struct wire *w, struct otlp_attrs *a)
+static inline void read_attr(struct build *b, struct wire *w, struct str *key, struct value *v)
 {
     struct wire m = wire_message(w);
-    struct str key = { 0 };
-    struct value v = { 0 };
-    if (!plain_attr(m.p, (size_t)(m.end - m.p), &key, &v)) {
-        full_attr(b, &m, &key, &v);
+    *key = (struct str){ 0 };
+    v->type = V_NONE;
+    if (!plain_attr(m.p, (size_t)(m.end - m.p), key, v)) {
+        full_attr(b, &m, key, v);
         wire_close(w, &m);
     }
+}
+
+void pb_attr(struct build *b, struct wire *w, struct otlp_attrs *a)
+{
+    struct str key;
+    struct value v;
+    read_attr(b, w, &key, &v);
     attrs_add(b, a, key, v);
+}
+
+void pb_own_attr(struct build *b, struct wire *w)
+{
+    struct str key;
+    struct value v;
+    read_attr(b, w, &key, &v);
+    build_attr(b, key, v);
 }
 
 struct str pb_id(struct build *b, struct wire *w)

@@ -5,7 +5,8 @@
 void pb_log(struct build *b, struct wire *w)
 {
     struct otlp_log l = { 0 };
-    b->attrs.n = 0;
+    bool any = false;
+    build_log_begin(b);
     while (wire_next(w)) {
         switch (w->field) {
         case F_LOG_TIME:
@@ -24,7 +25,9 @@ void pb_log(struct build *b, struct wire *w)
             l.body = pb_any_field(b, w);
             break;
         case F_LOG_ATTRS:
-            pb_attr(b, w, &b->attrs);
+            if (any || !pb_shared(b, w))
+                pb_own_attr(b, w);
+            any = true;
             break;
         case F_LOG_DROPPED:
             l.dropped = (uint32_t)wire_varint(w);
@@ -45,7 +48,6 @@ void pb_log(struct build *b, struct wire *w)
             wire_skip(w);
         }
     }
-    l.attrs = b->attrs;
     if (!w->bad && build_ok(b))
         build_log(b, &l);
 }

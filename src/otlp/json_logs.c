@@ -33,7 +33,7 @@ void js_log(struct js *d, void *arg)
     struct otlp_log l = { 0 };
     struct str key;
     (void)arg;
-    d->b->attrs.n = 0;
+    build_log_begin(d->b);
     while (js_key(d, &key)) {
         if (js_is(key, S("attributes")))
             js_attrs(d, &d->b->attrs);

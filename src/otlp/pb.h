@@ -12,8 +12,13 @@
 void pb_request(struct build *b, enum otlp_signal signal, struct str body);
 struct value pb_any(struct build *b, struct wire *w);               /* AnyValue */
 void pb_attr(struct build *b, struct wire *w, struct otlp_attrs *a);  /* the next field: one KeyValue */
+void pb_own_attr(struct build *b, struct wire *w);                  /* the same, to build_attr() */
 struct value pb_any_field(struct build *b, struct wire *w);         /* the next field: one AnyValue */
 struct str pb_id(struct build *b, struct wire *w);                  /* the next field: an id */
+
+/* shared.c. w: the tag of a record's first attribute was read. True: the cursor stands behind
+ * the attributes that the record's group has now. */
+bool pb_shared(struct build *b, struct wire *w);
 
 /* One item of a scope: Metric, LogRecord, Span. */
 void pb_metric(struct build *b, struct wire *w);

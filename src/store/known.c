@@ -155,23 +155,26 @@ static bool in_memory(const struct store *s, const struct chunk_ref *c)
     return false;
 }
 
+/* The text of the session among cells that say whose a row is: a resource may say anything. */
 static struct str session_in(const struct batch *b, const struct cells *cells)
 {
     struct str name = b->table == TABLE_SAMPLE ? S("session_id") : S("session.id");
-    for (uint32_t i = 0; i < cells->n; i++)
-        if (cells->at[i].v.type == V_STR && str_eq(b->cols[cells->at[i].col].name, name))
+    for (uint32_t i = 0; i < cells->n; i++) {
+        const struct colkey *k = &b->cols[cells->at[i].col];
+        if (cells->at[i].v.type == V_STR && str_eq(k->name, name) && k->place != PLACE_RESOURCE && k->place != PLACE_SCOPE)
             return cells->at[i].v.s;
+    }
     return S("");
 }
 
-/* A row's identity takes in its session, but for a span, which is only its two ids. Samples
- * that share a series have it in their group; a resource may say anything of sessions. */
+/* A row's identity takes in its session, but for a span, which is only its two ids. Rows
+ * of one session may have it in their group. */
 static struct str session_of(const struct batch *b, const struct row *r)
 {
     if (b->table == TABLE_SPAN)
         return S("");
     struct str own = session_in(b, &r->cells);
-    return own.n || b->table != TABLE_SAMPLE || r->group == ROW_NO_GROUP ? own : session_in(b, &b->groups[r->group]);
+    return own.n || r->group == ROW_NO_GROUP ? own : session_in(b, &b->groups[r->group]);
 }
 
 /* Those of a[0 .. n) that stand in the chunk. Its identities are made only when its

@@ -9,6 +9,8 @@
 #define AT "\"timeUnixNano\":\"1795447501000000000\""
 #define RECORD(members) HEAD "{" AT "," members "}" TAIL
 #define ATTR(key, value) "\"attributes\":[{\"key\":\"" key "\",\"value\":{" value "}}]"
+#define KV(key, text) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"" text "\"}}"
+#define WHO(session, key) "\"attributes\":[" KV("session.id", session) "," KV("u", "me") "," KV(key, "v") ","
 
 static const struct form_case cases[] = {
     { "the usual record",
@@ -57,6 +59,20 @@ static const struct form_case cases[] = {
       "1s #scope_name=a res:r=i:1 scope:z=i:1\n"
       "1s res:r=i:1\n"
       "1s\n" },
+    { "what stands before event.name: of two sessions in turn, a key twice in it, and again behind it, an array in it",
+      HEAD "{" AT "," WHO("s1", "k") KV("event.name", "a") "," KV("n", "1") "]},{" AT "," WHO("s2", "k") KV("event.name", "b") "]},"
+           "{" AT "," WHO("s1", "k") KV("event.name", "c") "," KV("session.id", "other") "," KV("u", "x") "]},"
+           "{" AT "," WHO("s1", "session.id") KV("event.name", "d") "]},"
+           "{" AT "," WHO("s2", "k") KV("u", "own") "]},"
+           "{" AT ",\"attributes\":[{\"key\":\"list\",\"value\":{\"arrayValue\":{}}}," KV("event.name", "e") "," KV("list", "y") "]},"
+           "{" AT ",\"attributes\":[" KV("event.name", "f") "," KV("session.id", "s1") "]}" TAIL,
+      "1s #scope_name=ev #scope_version=2 @event.name=a @k=v @n=1 @session.id=s1 @u=me" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @event.name=b @k=v @session.id=s2 @u=me" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @event.name=c @k=v @session.id=s1 @u=me" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @event.name=d @session.id=s1 @u=me" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @k=v @session.id=s2 @u=me" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @event.name=e @list=j:[]" GROUP "\n"
+      "1s #scope_name=ev #scope_version=2 @event.name=f @session.id=s1" GROUP "\n" },
     { "nothing", "{}", "" },
     { "nothing in it", "{\"resourceLogs\":[{\"resource\":{},\"scopeLogs\":[{\"scope\":{},\"logRecords\":[]}]}]}", "" },
 };
@@ -136,12 +152,62 @@ static void identity(void **state)
     arena_done(&mem);
 }
 
+/* Records of one session have one group, however many they are; senders whose records have
+ * nothing in common are not given one each for ever; another scope is another group. */
+static void sessions_are_groups(void **state)
+{
+    (void)state;
+    static const struct { unsigned sessions, records, groups_min, groups_max; } rows[] = {
+        { 1, 100, 2, 2 }, { 5, 100, 6, 6 }, { 100, 5000, 101, 200 }, { 2000, 2000, 2, 66 },
+    };
+    struct arena mem;
+    arena_init(&mem, TEST_ARENA);
+    for (size_t k = 0; k < LEN(rows); k++) {
+        CLEANUP(buf_done) struct buf sub = { 0 }, kv = { 0 }, rec = { 0 }, scope = { 0 }, res = { 0 }, req = { 0 };
+        struct buf *all[] = { &sub, &kv, &rec, &scope, &res, &req };
+        for (size_t i = 0; i < LEN(all); i++)
+            buf_init(all[i], ENC_MAX);
+        for (unsigned i = 0; i < rows[k].records; i++) {
+            char text[32];
+            const struct str keys[] = { S("session.id"), S("event.name"), S("n") };
+            enc_fixed64(&rec, 1, (uint64_t)T0);
+            for (size_t a = 0; a < LEN(keys); a++) {
+                int n = snprintf(text, sizeof text, "%u", a == 0 ? i % rows[k].sessions : i);
+                enc_bytes(&sub, 1, (struct str){ text, (size_t)n });
+                enc_bytes(&kv, 1, keys[a]);
+                enc_message(&kv, 2, &sub);
+                enc_message(&rec, 6, &kv);
+            }
+            enc_message(&scope, 2, &rec);
+        }
+        enc_message(&res, 2, &scope);
+        enc_message(&req, 1, &res);
+        struct batch b;
+        assert_int_equal(decode(OTLP_LOGS, false, buf_view(&req), &mem, &b, NULL), OK);
+        assert_int_equal(b.nrows, rows[k].records);
+        if (b.ngroups < rows[k].groups_min || b.ngroups > rows[k].groups_max)
+            fail_msg("%u sessions in %u records: %u groups", rows[k].sessions, rows[k].records, b.ngroups);
+        for (unsigned i = 0; i < b.nrows; i++) {
+            const struct cells *g = &b.groups[b.rows[i].group];
+            struct arena scratch = mem;
+            char text[32];
+            (void)snprintf(text, sizeof text, "@session.id=%u", i % rows[k].sessions);
+            const struct cell *c = g->n ? &g->at[g->n - 1] : &b.rows[i].cells.at[0];
+            assert_true(str_eq(cell_text(&b, c, &scratch), str_c(text)));
+        }
+        batch_done(&b);
+        arena_reset(&mem);
+    }
+    arena_done(&mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records),
         cmocka_unit_test(json_forms),
         cmocka_unit_test(identity),
+        cmocka_unit_test(sessions_are_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

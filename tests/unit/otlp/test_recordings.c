@@ -58,14 +58,20 @@ static void tally_add(struct tally *t, struct str name, uint64_t n)
     t->count[t->n++] = n;
 }
 
-static struct value cell(const struct batch *b, const struct row *r, enum place place, struct str name)
+static struct value cell_in(const struct batch *b, const struct cells *c, enum place place, struct str name)
 {
-    for (uint32_t i = 0; i < r->cells.n; i++) {
-        const struct colkey *k = &b->cols[r->cells.at[i].col];
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct colkey *k = &b->cols[c->at[i].col];
         if (k->place == place && str_eq(k->name, name))
-            return r->cells.at[i].v;
+            return c->at[i].v;
     }
     return (struct value){ 0 };
+}
+
+static struct value cell(const struct batch *b, const struct row *r, enum place place, struct str name)
+{
+    struct value own = cell_in(b, &r->cells, place, name);
+    return own.type != V_NONE || r->group == ROW_NO_GROUP ? own : cell_in(b, &b->groups[r->group], place, name);
 }
 
 static double number(struct value v)
