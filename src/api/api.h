@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
+#include "ledger/prices.h"
 #include "query/query.h"
 
 enum { API_LISTENERS_MAX = 8 };
@@ -40,6 +41,7 @@ struct api {
     int64_t lookback_ns;                           /* 0: 5 minutes, as in Prometheus */
     bool loki_plain;                               /* Loki's answers without what ccmon adds (detected_level) */
     struct refusals *refusals;                     /* who was refused lately; may be NULL */
+    const struct prices *prices;                   /* ledger/prices.h */
     struct scraper *scraper;                       /* scrape/scraper.h; NULL: nothing is scraped */
     _Atomic bool open;                                  /* bound beyond loopback without access control: every page says so */
     bool demo;                                     /* what it holds is made up: every page says so */
@@ -54,6 +56,7 @@ struct api {
 
 extern const struct http_route routes_prometheus[];
 extern const struct http_route routes_loki[];
+extern const struct http_route routes_accounting[];
 /* Answers of the two when more queries wait than may (http_table.on_error). */
 void prom_refuse(struct http_req *r, int status, struct str why);
 void loki_refuse(struct http_req *r, int status, struct str why);

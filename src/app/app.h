@@ -45,6 +45,7 @@ struct app {
     struct config cfg;
     struct store *store;
     struct backup_job *backup;
+    struct prices *prices;
     struct http_server *http;
     struct privacy_slot privacy;                   /* what every receiver leaves out */
     struct scraper *scraper;

@@ -36,7 +36,7 @@ static const struct mount mounts[] = {
     { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc,
-                  routes_backup, routes_web } },
+                  routes_backup, routes_accounting, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
@@ -142,13 +142,23 @@ static void describe_methods(uint32_t methods, struct buf *out)
         }
 }
 
+/* The web port has nearly every table of the others too. */
+static bool is_another_ports(const struct http_route *routes)
+{
+    for (size_t i = 0; i < LEN(mounts); i++)
+        for (size_t t = 0; t < TABLES_MAX && mounts[i].port != PORT_WEB; t++)
+            if (mounts[i].tables[t] == routes)
+                return true;
+    return false;
+}
+
 void app_describe_routes(struct buf *out)
 {
     buf_str(out, S("| port | methods | path | what it does |\n| --- | --- | --- | --- |\n"));
     for (size_t i = 0; i < LEN(mounts); i++)
         for (size_t t = 0; t < TABLES_MAX && mounts[i].tables[t]; t++) {
-            if (mounts[i].port == PORT_WEB && mounts[i].tables[t] != routes_web && mounts[i].tables[t] != routes_backup)
-                continue;                          /* the web port has every other table too */
+            if (mounts[i].port == PORT_WEB && is_another_ports(mounts[i].tables[t]))
+                continue;
             for (const struct http_route *r = mounts[i].tables[t]; r->path; r++) {
                 buf_fmt(out, "| " STR_FMT " | ", STR_ARG(port_names[mounts[i].port]));
                 describe_methods(r->methods, out);

@@ -144,7 +144,10 @@ static enum err start(struct app *a, struct fault *f)
     a->push.privacy = &a->privacy;
     a->refusals = refusals_new();
     fill_api(a);
-    enum err e = start_store(a, f);
+    enum err e = prices_builtin(&a->prices, f);
+    a->api.prices = a->prices;
+    if (!e)
+        e = start_store(a, f);
     if (!e)
         e = start_privacy(a, f);
     if (!e)
@@ -172,6 +175,7 @@ static void stop(struct app *a)
         http_server_free(a->http);
     scraper_free(a->scraper);
     origins_free(a->api.origins);
+    prices_unref(a->prices);
     audit_free(a->audit);
     refusals_free(a->refusals);
     privacy_slot_done(&a->privacy);

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""The ledger over recordings of the real client, through the real binary: each session's story
+adds up to what the client itself reported, every request's list price is the reported one, and
+what only traces know is there when traces are on. Prints `N passed, N failed`."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+from ccmon import Ccmon  # noqa: E402
+import recordings  # noqa: E402
+
+passed, failed = 0, 0
+with open(os.path.join(recordings.FIXTURES, 'truth.json')) as f:
+    TRUTH = json.load(f)
+
+
+def check(what, got, want=True):
+    global passed, failed
+    passed, failed = passed + (got == want), failed + (got != want)
+    if got != want:
+        print('%s: got %r, want %r' % (what, got, want))
+
+
+def story(server, session):
+    return server.get_json('web', '/api/ccmon/sessions/' + session)['data']
+
+
+def one_recording(name, truth):
+    with Ccmon() as c:
+        for r in recordings.load(name):
+            r.send(c)
+        stories = [story(c, s) for s in truth['sessions']]
+    nanos = sum(int(s['spent']['nano_usd']) for s in stories)
+    tokens = {k: sum(s['spent']['tokens'][k] for s in stories) for k in ('input', 'output', 'read', 'write_5m', 'write_1h')}
+    want, counts = truth['events'], truth['event_counts']
+    check(name + ': money', nanos, round(want['cost_usd'] * 1e9))
+    if 'tokens' in want:
+        check(name + ': tokens', (tokens['input'], tokens['output'], tokens['read'], tokens['write_5m'] + tokens['write_1h']),
+              tuple(want['tokens'][k] for k in ('input', 'output', 'cacheRead', 'cacheCreation')))
+    check(name + ': events', sum(s['events'] for s in stories), sum(counts.values()))
+    check(name + ': requests', sum(len(s['requests']) for s in stories), counts.get('api_request', 0) + counts.get('api_error', 0))
+    check(name + ': prices', set(q['difference'] for s in stories for q in s['requests'] if q['reported']) <= {'equal'})
+    for s in stories:
+        by_prompt = sum(int(p['spent']['nano_usd']) for p in s['prompts'])
+        outside = sum(round(q['usd'] * 1e9) for q in s['requests'] if q['prompt'] is None and q['usd'] is not None)
+        check(name + ': prompts add up', by_prompt + outside, int(s['spent']['nano_usd']))
+        check(name + ': every tool has a name', all(t['name'] for t in s['tools']))
+
+
+def what_traces_know():
+    with Ccmon() as c:
+        for r in recordings.load('e3-traces-agent'):
+            r.send(c)
+        s = story(c, TRUTH['e3-traces-agent']['sessions'][0])
+    agent = s['agents'][0]
+    check('agent', (agent['type'], agent['completed'], agent['async'], agent['tools']), ('general-purpose', True, True, 1))
+    by_id = dict((t['id'], t) for t in s['tools'])
+    check('its call', by_id[agent['parent_tool']]['name'], 'Agent')
+    bash = [t for t in s['tools'] if t['name'] == 'Bash'][0]
+    check('waited for permission', round(bash['wait_ms']), 181)
+    check('ran', bash['run_ms'], 144)
+    check('attempts', [q['attempts'] for q in s['requests']], [1] * 5)
+    check('the agent\'s share', agent['spent']['requests'], 2)
+    check('two prompts', [p['length'] for p in s['prompts']], [23, 687])
+
+
+def what_went_wrong():
+    with Ccmon() as c:
+        for name in ('h2-error-400', 'h3-retries-exhausted', 'h4-refusal', 'o-deny', 'w-interactive'):
+            for r in recordings.load(name):
+                r.send(c)
+        error = story(c, TRUTH['h2-error-400']['sessions'][0])['requests'][0]
+        check('an error', (error['outcome'], error['status_code'], error['usd']), ('error', 400, None))
+        gave_up = story(c, TRUTH['h3-retries-exhausted']['sessions'][0])
+        check('gave up', [(m['kind'], m['bad']) for m in gave_up['marks']], [('api_retries_exhausted', True)])
+        refused = story(c, TRUTH['h4-refusal']['sessions'][0])
+        check('refused and charged', [q['outcome'] for q in refused['requests']], ['refused', 'refused'])
+        check('refusals cost', refused['spent']['usd'] > 0)
+        denied = [t for t in story(c, TRUTH['o-deny']['sessions'][0])['tools'] if t['decision'] == 'reject']
+        check('denied tools do not run', bool(denied) and all(t['success'] is None and t['run_ms'] is None for t in denied))
+        kinds = set(m['kind'] for s in TRUTH['w-interactive']['sessions'] for m in story(c, s)['marks'])
+        check('a compaction', 'compaction' in kinds)
+        status, _, body = c.request('web', 'GET', '/api/ccmon/sessions/nobody')
+        check('an unknown session', (status, json.loads(body)['status']), (404, 'error'))
+        book = c.get_json('web', '/api/ccmon/prices')['data']
+        opus = [m for m in book['models'] if m['model'] == 'claude-opus-5-5'][0]
+        check('the price book', (opus['rates']['input'], opus['rates']['read'], opus['from']), (4, 0.2, '2026-09-22'))
+
+
+for folder in sorted(TRUTH):
+    # No session has a name where the client was told to leave it out, and nothing arrived from the others.
+    if TRUTH[folder]['events']['cost_usd'] and folder != 'i2-minimal-cardinality' and \
+            os.path.isdir(os.path.join(recordings.FIXTURES, folder)):
+        one_recording(folder, TRUTH[folder])
+what_traces_know()
+what_went_wrong()
+print('%d passed, %d failed' % (passed, failed))
+sys.exit(failed > 0)
