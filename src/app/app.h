@@ -17,6 +17,10 @@
 #include "store/store.h"
 #include "web/web.h"
 
+/* tight.c: the store's sizes by CCMON_TIGHT, for tests: "flush_rows=50 tick_ms=100" makes in
+ * seconds what otherwise takes days. An unknown name is refused. */
+MUST enum err app_tight(struct store_config *c, struct fault *f);
+
 /* How `serve` was called: what the command line set, before any file is read. */
 struct app;
 struct options {

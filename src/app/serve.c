@@ -49,7 +49,9 @@ static enum err start_store(struct app *a, struct fault *f)
         .decoder = app_frame_decoder(),
         .report = on_report,
     };
-    enum err e = store_open(&c, &a->store, f);
+    enum err e = app_tight(&c, f);
+    if (!e)
+        e = store_open(&c, &a->store, f);
     if (e)
         return e;
     a->otlp.sink = a->push.sink = store_sink(a->store);

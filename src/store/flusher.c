@@ -139,7 +139,7 @@ static struct gen *next_sealed(struct store *s, bool *ret_stop)
 {
     GUARD(&s->lock);
     if (s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
-        wait_for(&s->flush_cond, &s->lock, TICK_NS);
+        wait_for(&s->flush_cond, &s->lock, s->cfg.tick_ns);
     bool late = s->stopping_flusher && clock_mono(s->cfg.clock) - s->stop_mono_ns >= STOP_FLUSH_NS;
     *ret_stop = s->stopping_flusher && (s->oldest == s->live || late);
     return *ret_stop || s->oldest == s->live ? NULL : s->oldest;
@@ -173,7 +173,7 @@ static void ticked(struct store *s, uint64_t asked)
 void *store_flusher_main(void *arg)
 {
     struct store *s = arg;
-    int64_t next_tick = clock_mono(s->cfg.clock) + TICK_NS;
+    int64_t next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
     for (bool stop = false; !stop;) {
         struct gen *g = next_sealed(s, &stop);
         struct fault f = { 0 };
@@ -183,7 +183,7 @@ void *store_flusher_main(void *arg)
         if (!stop && (asked != s->ticks_done || clock_mono(s->cfg.clock) >= next_tick)) {
             tick(s);
             ticked(s, asked);
-            next_tick = clock_mono(s->cfg.clock) + TICK_NS;
+            next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
         }
     }
     return NULL;

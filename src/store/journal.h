@@ -50,7 +50,7 @@ struct journal_frame {
 };
 
 /* Reads what is there: calls each() for every frame in order. A frame that each()
- * refuses, or that ended two earlier starts, is set aside and reported; the rest goes on. */
+ * refuses, or that ended three earlier starts, is set aside and reported; the rest goes on. */
 MUST enum err journal_open(const struct journal_opts *o,
                            enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,
                            struct journal **ret, struct fault *f);

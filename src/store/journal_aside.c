@@ -2,7 +2,7 @@
  *
  * A process that dies while a frame is applied would die at every start. A note in
  * DATA/replaying names each frame before it is applied, and how many starts ended there;
- * a frame that ended two is set aside as poison, and known again by its bytes as long as
+ * a frame that ended three is set aside as poison, and known again by its bytes as long as
  * the log holds it.
  */
 #include <errno.h>

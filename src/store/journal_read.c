@@ -26,7 +26,8 @@
 #include "store/journal_int.h"
 #include "store/limits.h"
 
-enum { DEATHS_MAX = 2, READ_STEP = 1 << 20, READ_PAGE = 4096 };
+/* Three: somebody who kills the process twice at its start must not cost an acknowledged row. */
+enum { DEATHS_MAX = 3, READ_STEP = 1 << 20, READ_PAGE = 4096 };
 #define SEQUENCE_JUMP_MAX (UINT64_C(1) << 32)
 
 struct replay {
@@ -196,7 +197,7 @@ static enum err apply(struct replay *r, const struct frame_head *h, struct str b
         fr.body = buf_view(&r->body);
     }
     if (h->seq == r->note.killer && r->note.deaths >= DEATHS_MAX)
-        return aside_put(r->j, ASIDE_POISON, h->seq, fr.body, "a request ended the last two starts", r->f);
+        return aside_put(r->j, ASIDE_POISON, h->seq, fr.body, "a request ended the last three starts", r->f);
     if (aside_has(r->j, ASIDE_POISON, h->seq, fr.body))
         return OK;
     note_frame(&r->note, h->seq);
@@ -368,6 +369,7 @@ enum err journal_recover(struct journal *j,
     note_open(j, &r.note);
     for (size_t i = 0; i < all.n && !e; i++)
         e = read_one(&r, all.at[i], durable_before(j, all.at + i + 1, all.n - i - 1), &tail);
+    note_frame(&r.note, 0);                        /* an end from here on is no frame's doing */
     if (!e && all.n) {
         j->next_number = all.at[all.n - 1] + 1;
         reopen_newest(j, tail);

@@ -151,6 +151,7 @@ static void set_defaults(struct store_config *c)
     c->flush_log_bytes = c->flush_log_bytes ? c->flush_log_bytes : FLUSH_LOG_BYTES;
     c->queue_bytes = c->queue_bytes ? c->queue_bytes : QUEUE_BYTES;
     c->cache_bytes = c->cache_bytes ? c->cache_bytes : CACHE_BYTES;
+    c->tick_ns = c->tick_ns ? c->tick_ns : TICK_NS;
     c->flush_age_ns = c->flush_age_ns ? c->flush_age_ns : FLUSH_AGE_NS;
 }
 

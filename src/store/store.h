@@ -27,7 +27,7 @@ struct store_config {
     void *report_arg;
     /* 0 in each of these: the default of store/limits.h. */
     uint64_t segment_bytes, flush_rows, flush_bytes, flush_log_bytes, queue_bytes, cache_bytes;
-    int64_t flush_age_ns;
+    int64_t flush_age_ns, tick_ns;
 };
 
 struct store;
