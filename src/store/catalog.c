@@ -129,7 +129,7 @@ void catalog_close(struct catalog *c)
 /* --- partitions ------------------------------------------------------------------------- */
 
 static const char list_parts[] = "SELECT name, from_ns, to_ns, time_min, time_max, mark, generation, samples, logs, spans,"
-                                 " bytes, writing, closed, content FROM part ORDER BY from_ns";
+                                 " bytes, writing, closed, content FROM part ORDER BY from_ns, to_ns DESC";
 
 static enum err read_part(struct sql_stmt *st, struct catalog_part *p, struct fault *f)
 {
@@ -190,19 +190,43 @@ static enum err put_part(struct sql_stmt *st, const struct catalog_part *p, stru
     return sql_run(st, f);
 }
 
-enum err catalog_parts_put(struct catalog *c, const struct catalog_part *p, size_t n, struct fault *f)
+static enum err remove_names(struct catalog *c, const char *const *names, size_t n, struct fault *f)
+{
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    enum err e = sql_prepare(c->db, "DELETE FROM part WHERE name=?1", &st, f);
+    for (size_t i = 0; i < n && !e; i++) {
+        sql_bind_text(st, 1, str_c(names[i]));
+        e = sql_run(st, f);
+    }
+    return e;
+}
+
+static enum err put_parts(struct catalog *c, const char *const *names, size_t nnames, const struct catalog_part *p, size_t n,
+                          struct fault *f)
 {
     CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
     CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
     enum err e = sql_prepare(c->db, "REPLACE INTO part VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)", &st, f);
     if (!e)
         e = sql_begin(c->db, f);
+    if (!e && nnames)
+        e = remove_names(c, names, nnames, f);
     for (size_t i = 0; i < n && !e; i++)
         e = put_part(st, &p[i], f);
     if (!e)
         return sql_commit(c->db, f);
     sql_rollback(c->db);
     return e;
+}
+
+enum err catalog_parts_put(struct catalog *c, const struct catalog_part *p, size_t n, struct fault *f)
+{
+    return put_parts(c, NULL, 0, p, n, f);
+}
+
+enum err catalog_parts_exchange(struct catalog *c, const char *const *names, size_t n, const struct catalog_part *p, struct fault *f)
+{
+    return put_parts(c, names, n, p, 1, f);
 }
 
 enum err catalog_parts_remove(struct catalog *c, const char *name, struct fault *f)

@@ -37,6 +37,8 @@ MUST enum err catalog_verify(struct catalog *c, struct fault *f);      /* E_CORR
 
 MUST enum err catalog_parts(struct catalog *c, struct arena *mem, struct catalog_part **ret, uint32_t *ret_n, struct fault *f);
 MUST enum err catalog_parts_put(struct catalog *c, const struct catalog_part *p, size_t n, struct fault *f);  /* one transaction */
+/* One partition in place of those with these names; one transaction. */
+MUST enum err catalog_parts_exchange(struct catalog *c, const char *const *names, size_t n, const struct catalog_part *p, struct fault *f);
 MUST enum err catalog_parts_remove(struct catalog *c, const char *name, struct fault *f);
 
 /* Metric metadata by Prometheus name: the newest one counts. */

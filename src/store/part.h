@@ -6,10 +6,15 @@
  * sees just the chunks that were committed by the part_flush_end() it was made
  * after, for as long as it is held, whatever is written or dropped meanwhile.
  *
+ * A chunk lives for the generations [born, gone) of its partition: part_replace() puts
+ * new chunks in place of old ones, a part_rewrite puts a whole new file in place of one
+ * or of a month's, and views that are older go on reading what they saw.
+ *
  * Owner:    part_view_get() gives one reference, part_view_unref() ends it. Views
  *           and chunk lists must be gone before part_set_close().
- * Threads:  one flusher (part_flush_*, part_write, part_carry_put, part_drop*,
- *           part_tick); views and everything that takes a part_item from any thread.
+ * Threads:  one flusher (part_flush_*, part_write, part_replace, part_rewrite_*, part_carry_put,
+ *           part_drop*, part_sweep, part_tick); views and everything that takes a part_item
+ *           from any thread.
  *           No call of a reader waits for the flusher longer than it takes to open a file.
  * Errors:   E_UNAVAILABLE (disk full), E_CORRUPT (with the file's name), E_IO,
  *           E_UNSUPPORTED (written by a newer ccmon).
@@ -24,6 +29,7 @@ enum { PART_OPEN_MAX = 32 };                       /* SQLite files open at a tim
 
 struct part_set;
 struct part;
+struct part_item;
 
 struct part_opts {
     const char *dir;                               /* DATA; files are in DATA/part */
@@ -76,9 +82,46 @@ MUST enum err part_flush_begin(struct part_set *s, const int64_t *from_ns, size_
  * as before, or, if only the last sync failed, as after: begin again to retry, with rows
  * above part_span_at().mark only, asked anew after each failure. */
 MUST enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f);
+/* Puts w->chunks in place of the chunks old[0 .. nold), which hold the same rows: checked by
+ * their numbers, E_CORRUPT if they differ. One transaction, as part_write(), between the same
+ * begin and end; w->mark is the partition's own. Views that saw the old chunks read them for
+ * as long as they are held; part_sweep() deletes them then. After a failure plan anew, from
+ * a new view. E_NOTFOUND: one of the old ones is not there any more. */
+MUST enum err part_replace(struct part_set *s, int64_t from_ns, const uint64_t *old, uint32_t nold, const struct part_write *w,
+                           struct fault *f);
 /* Writes the catalogue and makes everything written visible to new views. A fault of
  * the catalogue leaves the files right and the views new; only the next start is slower. */
 MUST enum err part_flush_end(struct part_set *s, struct fault *f);
+
+/* Deletes replaced chunks that no view names any more, content first. */
+MUST enum err part_sweep(struct part_set *s, struct fault *f);
+
+/* --- a new file for a partition, or for all of a span: the flusher only ------------------
+ *
+ *   begin -> keep, put (in any order, as often as needed, other work between) -> end or drop
+ *
+ * The new files stand beside the old ones, unseen, until part_rewrite_end(), which is one
+ * moment for readers and for a crash: before it the old ones count, after it the new ones.
+ * Old files are unlinked when no view names them. The partition has a new uid then, is
+ * closed, and its mark is the greatest of those it was made of. */
+struct part_rewrite;
+/* The partition that begins at from_ns, under its own name. E_NOTFOUND if there is none. */
+MUST enum err part_rewrite_begin(struct part_set *s, int64_t from_ns, struct part_rewrite **ret, struct fault *f);
+/* One partition for the UTC month of a time, from all closed ones that lie in it. All rows up
+ * to the greatest of their marks must be in partitions: no flush half done, none in the log. */
+MUST enum err part_rewrite_month(struct part_set *s, int64_t time_ns, struct part_rewrite **ret, struct fault *f);
+/* Copies chunks as they are, blob by blob, content included. it: of a view that is held. */
+MUST enum err part_rewrite_keep(struct part_rewrite *r, const struct part_item *it, const uint64_t *ids, uint32_t n, struct fault *f);
+MUST enum err part_rewrite_put(struct part_rewrite *r, const struct chunk_out *chunks, uint32_t n, struct fault *f);
+enum part_rewrite_how {
+    REWRITE_FEWER_ROWS = 1,                        /* else E_CORRUPT when there are not as many as before */
+    REWRITE_NO_CARRIES = 2,                        /* else those of the first partition are taken over */
+};
+/* Durable, listed in the catalogue and visible to new views, which must be asked for anew. With
+ * nothing kept or put the partition is dropped. E_UNAVAILABLE: the partition was written
+ * meanwhile, begin again. Ends `r` in any case; after a failure everything is as before. */
+MUST enum err part_rewrite_end(struct part_rewrite *r, unsigned how, struct fault *f);
+void part_rewrite_drop(struct part_rewrite *r);    /* NULL is fine */
 
 /* Stored at once; E_NOTFOUND if the partition is gone. Closed ones stay closed. */
 MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *c, size_t n, struct fault *f);
@@ -89,7 +132,7 @@ MUST enum err part_drop_content(struct part_set *s, int64_t from_ns, struct faul
 /* Moves a damaged partition to DATA/quarantine and forgets it; views that name it get errors. */
 MUST enum err part_quarantine(struct part_set *s, int64_t from_ns, struct fault *f);
 /* Closes partitions that are older than two days and were not written for an hour
- * (WAL off, opened immutable from then on). Call it every few minutes. */
+ * (WAL off, opened immutable from then on), swept before. Call it every few minutes. */
 MUST enum err part_tick(struct part_set *s, struct fault *f);
 
 /* --- reading: any thread ------------------------------------------------------ */
@@ -107,6 +150,7 @@ struct part_item {
 struct part_view {
     uint32_t refs;                                 /* atomic; private */
     struct part_set *set;
+    struct part_view *newer, *older;               /* private: all views that are held */
     uint32_t n;
     struct part_item at[];                         /* ascending by from_ns */
 };

@@ -91,6 +91,22 @@ static enum err check_id(struct part_file *p, bool *ret_empty, struct fault *f)
     return OK;
 }
 
+enum err part_file_create(const char *path, enum part_kind kind, int64_t from_ns, int64_t to_ns, struct part_file **ret,
+                          struct fault *f)
+{
+    CHECK(from_ns < to_ns);
+    CLEANUP(part_file_closep) struct part_file *p = mem_alloc(sizeof *p);
+    p->kind = kind;
+    enum err e = sql_open(path, SQL_CREATE, &p->db, f);
+    if (!e)
+        e = sql_exec(p->db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;", f);
+    if (!e)
+        e = create(p, from_ns, to_ns, f);
+    if (!e)
+        *ret = TAKE(p);
+    return e;
+}
+
 /* A file is made in two steps, the file and then its tables: a crash between leaves an
  * empty one, which SQL_CREATE completes. */
 static enum err open_file(const char *path, enum part_kind kind, enum sql_mode mode, int64_t from_ns, int64_t to_ns,
@@ -196,7 +212,7 @@ enum err part_file_head(struct part_file *p, struct part_head *ret, struct fault
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-static int64_t column_id(uint64_t chunk, uint32_t column)
+int64_t part_column_id(uint64_t chunk, uint32_t column)
 {
     CHECK(chunk > 0 && chunk <= PART_CHUNKS_MAX && column < CHUNK_COLUMNS);
     return (int64_t)(chunk * CHUNK_COLUMNS + column);
@@ -207,7 +223,7 @@ static enum err put_blobs(struct sql_stmt *st, const struct chunk_out *c, uint64
     for (uint32_t i = 0; i < c->nblobs; i++) {
         if (c->blobs[i].content != content)
             continue;
-        sql_bind_i64(st, 1, column_id(id, c->blobs[i].column));
+        sql_bind_i64(st, 1, part_column_id(id, c->blobs[i].column));
         sql_bind_blob(st, 2, c->blobs[i].data);
         enum err e = sql_run(st, f);
         if (e)
@@ -226,7 +242,8 @@ static enum err put_chunk_row(struct sql_stmt *st, const struct chunk_out *c, ui
     return sql_run(st, f);
 }
 
-static enum err put_chunks(struct part_file *p, const struct part_write *w, uint64_t id, uint64_t born, struct fault *f)
+enum err part_file_put_chunks(struct part_file *p, const struct chunk_out *chunks, uint32_t n, uint64_t id, uint64_t born,
+                              struct fault *f)
 {
     CLEANUP(sql_finishp) struct sql_stmt *row = NULL, *column = NULL, *filter = NULL;
     enum err e = sql_prepare(p->db, "INSERT INTO chunk VALUES(?1,?2,?3,?4,?5,?6,?7,NULL,?8)", &row, f);
@@ -234,8 +251,8 @@ static enum err put_chunks(struct part_file *p, const struct part_write *w, uint
         e = sql_prepare(p->db, "INSERT INTO \"column\" VALUES(?1,?2)", &column, f);
     if (!e)
         e = sql_prepare(p->db, "INSERT INTO filter VALUES(?1,?2)", &filter, f);
-    for (uint32_t i = 0; i < w->nchunks && !e; i++, id++) {
-        const struct chunk_out *c = &w->chunks[i];
+    for (uint32_t i = 0; i < n && !e; i++, id++) {
+        const struct chunk_out *c = &chunks[i];
         e = put_chunk_row(row, c, id, born, f);
         if (!e)
             e = put_blobs(column, c, id, false, f);
@@ -270,7 +287,7 @@ static enum err put_carries(struct part_file *p, const struct part_carry *c, siz
     return e;
 }
 
-static enum err put_head(struct part_file *p, const struct part_head *h, struct fault *f)
+enum err part_file_put_head(struct part_file *p, const struct part_head *h, struct fault *f)
 {
     CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
     enum err e = sql_prepare(p->db, "UPDATE part SET applied_seq=?1, generation=?2, next_chunk=?3, time_min=?4, time_max=?5,"
@@ -286,22 +303,24 @@ static enum err put_head(struct part_file *p, const struct part_head *h, struct 
     return sql_run(st, f);
 }
 
+void part_head_add(struct part_head *h, enum table t, uint64_t rows, int64_t t0, int64_t t1)
+{
+    CHECK(span_holds(h->from_ns, h->to_ns, t0) && span_holds(h->from_ns, h->to_ns, t1) && t0 <= t1);
+    bool empty = h->rows[TABLE_SAMPLE] + h->rows[TABLE_LOG] + h->rows[TABLE_SPAN] == 0;
+    h->time_min = empty ? t0 : MIN(h->time_min, t0);
+    h->time_max = empty ? t1 : MAX(h->time_max, t1);
+    h->rows[t] += rows;
+}
+
 /* What the file will say of itself after the write. */
 static struct part_head head_after(const struct part_head *h, const struct part_write *w)
 {
     struct part_head n = *h;
-    bool empty = h->rows[TABLE_SAMPLE] + h->rows[TABLE_LOG] + h->rows[TABLE_SPAN] == 0;
     n.mark = w->mark;
     n.generation++;
     n.next_chunk += w->nchunks;
-    for (uint32_t i = 0; i < w->nchunks; i++) {
-        const struct chunk_out *c = &w->chunks[i];
-        CHECK(span_holds(h->from_ns, h->to_ns, c->t0) && span_holds(h->from_ns, h->to_ns, c->t1));
-        n.time_min = empty ? c->t0 : MIN(n.time_min, c->t0);
-        n.time_max = empty ? c->t1 : MAX(n.time_max, c->t1);
-        n.rows[c->table] += c->rows;
-        empty = false;
-    }
+    for (uint32_t i = 0; i < w->nchunks; i++)
+        part_head_add(&n, w->chunks[i].table, w->chunks[i].rows, w->chunks[i].t0, w->chunks[i].t1);
     return n;
 }
 
@@ -315,8 +334,8 @@ static enum err check_head(struct part_file *p, const struct part_write *w, stru
     if (e)
         return e;
     bool same = now.generation == head->generation && now.mark == head->mark && now.next_chunk == head->next_chunk;
+    *ret_done = !same && w->mark > head->mark && now.mark == w->mark;   /* the mark says which rows: it is this very write */
     *head = now;
-    *ret_done = !same && now.mark == w->mark;      /* the mark says which rows: it is this very write */
     if (same || *ret_done)
         return OK;
     return fault_set(f, E_UNAVAILABLE, 0, "%s: a write that was reported as failed is in it", sql_path(p->db));
@@ -327,11 +346,11 @@ static enum err write_rows(struct part_file *p, const struct part_write *w, stru
     if (head->next_chunk + w->nchunks > PART_CHUNKS_MAX)
         return fault_set(f, E_LIMIT, 0, "%s: more than %llu chunks", sql_path(p->db), (unsigned long long)PART_CHUNKS_MAX);
     struct part_head after = head_after(head, w);
-    enum err e = put_chunks(p, w, head->next_chunk, after.generation, f);
+    enum err e = part_file_put_chunks(p, w->chunks, w->nchunks, head->next_chunk, after.generation, f);
     if (!e)
         e = put_carries(p, w->carries, w->ncarries, f);
     if (!e)
-        e = put_head(p, &after, f);
+        e = part_file_put_head(p, &after, f);
     if (!e)
         e = sql_commit(p->db, f);
     if (!e)
@@ -359,22 +378,28 @@ enum err part_file_drop_orphans(struct part_file *p, uint64_t next_chunk, struct
     enum err e = sql_prepare(p->db, "DELETE FROM \"column\" WHERE id>=?1", &st, f);
     if (e)
         return e;
-    sql_bind_i64(st, 1, column_id(next_chunk, 0));
+    sql_bind_i64(st, 1, part_column_id(next_chunk, 0));
     return sql_run(st, f);
+}
+
+enum err part_file_put_content(struct part_file *p, const struct chunk_out *chunks, uint32_t n, uint64_t id, struct fault *f)
+{
+    CHECK(p->kind == PART_CONTENT);
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    enum err e = sql_prepare(p->db, "INSERT INTO \"column\" VALUES(?1,?2)", &st, f);
+    for (uint32_t i = 0; i < n && !e; i++)
+        e = put_blobs(st, &chunks[i], id + i, true, f);
+    return e;
 }
 
 enum err part_file_write_content(struct part_file *p, const struct part_write *w, uint64_t next_chunk, struct fault *f)
 {
-    CHECK(p->kind == PART_CONTENT);
-    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
     enum err e = sql_begin(p->db, f);
     if (e)
         return e;
     e = part_file_drop_orphans(p, next_chunk, f);
     if (!e)
-        e = sql_prepare(p->db, "INSERT INTO \"column\" VALUES(?1,?2)", &st, f);
-    for (uint32_t i = 0; i < w->nchunks && !e; i++)
-        e = put_blobs(st, &w->chunks[i], next_chunk + i, true, f);
+        e = part_file_put_content(p, w->chunks, w->nchunks, next_chunk, f);
     if (!e)
         return sql_commit(p->db, f);
     sql_rollback(p->db);
@@ -486,7 +511,7 @@ static enum err read_blob(struct part_file *p, struct sql_stmt **st, const char 
 enum err part_file_column(struct part_file *p, uint64_t chunk, uint32_t column, struct arena *mem, struct str *ret,
                           struct fault *f)
 {
-    return read_blob(p, &p->column, "SELECT data FROM \"column\" WHERE id=?1", column_id(chunk, column), mem, ret, f);
+    return read_blob(p, &p->column, "SELECT data FROM \"column\" WHERE id=?1", part_column_id(chunk, column), mem, ret, f);
 }
 
 enum err part_file_filter(struct part_file *p, uint64_t chunk, struct arena *mem, struct str *ret, struct fault *f)

@@ -74,7 +74,7 @@ static enum err reopen(struct part *p, struct fault *f)
 
 /* After a failure one file may be sealed and the other not: it is open still, works so,
  * if slower, and the next tick tries again. */
-static enum err seal(struct part *p, struct fault *f)
+enum err part_seal(struct part *p, struct fault *f)
 {
     enum err e = turn_files(p, part_file_seal, f);
     if (!e)
@@ -152,11 +152,12 @@ static enum err write_content(struct part *p, const struct part_write *w, struct
     return OK;
 }
 
-static enum err write_main(struct conn *c, const struct part_write *w, struct fault *f)
+static enum err write_main(struct conn *c, const uint64_t *old, uint32_t nold, const struct part_write *w, struct fault *f)
 {
     struct part *p = c->part;
     struct part_head head = p->head;
-    enum err e = part_file_write(c->file, w, &head, f);
+    enum err e = nold ? part_file_replace(c->file, old, nold, w, &head, f) : part_file_write(c->file, w, &head, f);
+    p->replaced |= nold > 0;
     set_lock(p->set);
     p->head = head;
     p->written_mono = clock_mono(p->set->clock);
@@ -164,7 +165,7 @@ static enum err write_main(struct conn *c, const struct part_write *w, struct fa
     return e;
 }
 
-static enum err sync_folder(struct part_set *s, struct fault *f)
+enum err part_sync_folder(struct part_set *s, struct fault *f)
 {
     char path[PART_PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/part", s->dir);
@@ -187,11 +188,9 @@ static enum err refresh_head(struct conn *c, struct fault *f)
     return OK;
 }
 
-enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f)
+static enum err write_part(struct part *p, const uint64_t *old, uint32_t nold, const struct part_write *w, struct fault *f)
 {
-    struct part *p = part_find(s, from_ns);
     CHECK(p && p->writing);
-    CHECK(w->mark >= p->head.mark);
     bool fresh = p->head.generation == 0;
     enum err e = p->closed ? reopen(p, f) : OK;
     struct conn *c;
@@ -203,12 +202,27 @@ enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write
     if (!e)
         e = write_content(p, w, f);
     if (!e && fresh)
-        e = sync_folder(s, f);
+        e = part_sync_folder(p->set, f);
     if (!e)
-        e = write_main(c, w, f);
+        e = write_main(c, old, nold, w, f);
     pool_give(c, !e);
     part_measure(p);
     return e;
+}
+
+enum err part_write(struct part_set *s, int64_t from_ns, const struct part_write *w, struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p && w->mark >= p->head.mark);
+    return write_part(p, NULL, 0, w, f);
+}
+
+enum err part_replace(struct part_set *s, int64_t from_ns, const uint64_t *old, uint32_t nold, const struct part_write *w,
+                      struct fault *f)
+{
+    struct part *p = part_find(s, from_ns);
+    CHECK(p && w->mark == p->head.mark && nold > 0 && !w->ncarries);
+    return write_part(p, old, nold, w, f);
 }
 
 enum err part_flush_end(struct part_set *s, struct fault *f)
@@ -264,11 +278,61 @@ enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_c
     return e;
 }
 
+/* --- sweeping -------------------------------------------------------------------------------- */
+
+static enum err sweep_file(struct part *p, enum part_kind kind, const uint64_t *ids, uint32_t n, struct fault *f)
+{
+    struct conn *c;
+    enum err e = pool_take(p, kind, false, &c, f);
+    if (e)
+        return e == E_NOTFOUND && kind == PART_CONTENT ? OK : e;
+    e = part_file_sweep(c->file, ids, n, f);
+    pool_give(c, !e);
+    return e;
+}
+
+/* Content first: a chunk row without content is still there to be swept. */
+static enum err sweep(struct part *p, struct fault *f)
+{
+    struct arena mem;
+    struct conn *c;
+    uint64_t *ids = NULL;
+    uint32_t n = 0;
+    bool more = false;
+    enum err e = pool_take(p, PART_MAIN, false, &c, f);
+    if (e)
+        return e;
+    arena_init(&mem, (size_t)1 << 20);
+    e = part_file_gone(c->file, part_oldest_view(p), &mem, &ids, &n, &more, f);
+    pool_give(c, !e);
+    if (!e && n)
+        e = sweep_file(p, PART_CONTENT, ids, n, f);
+    if (!e && n)
+        e = sweep_file(p, PART_MAIN, ids, n, f);
+    if (!e)
+        p->replaced = more;
+    arena_done(&mem);
+    return e;
+}
+
+enum err part_sweep(struct part_set *s, struct fault *f)
+{
+    enum err first = OK;
+    for (uint32_t i = 0; i < s->nparts; i++) {
+        struct part *p = s->parts[i];
+        if (!p->replaced || p->closed || p->head.generation == 0)
+            continue;
+        enum err e = sweep(p, first ? NULL : f);
+        first = first ? first : e;
+    }
+    return first;
+}
+
 /* --- closing, dropping -------------------------------------------------------------------------- */
 
 static bool may_close(const struct part *p, int64_t now, int64_t mono)
 {
-    if (p->closed || p->writing || p->head.generation == 0)
+    if (p->closed || p->writing || p->replaced || p->head.generation == 0)
         return false;
     if (p->written_mono && mono - p->written_mono < QUIET_NS)
         return false;
@@ -279,11 +343,14 @@ enum err part_tick(struct part_set *s, struct fault *f)
 {
     int64_t now = clock_now(s->clock), mono = clock_mono(s->clock);
     unsigned closed = 0;
+    enum err swept = part_sweep(s, f);
+    if (swept && swept != E_UNAVAILABLE)
+        return swept;
     for (uint32_t i = 0; i < s->nparts && closed < CLOSE_PER_TICK; i++) {
         struct part *p = s->parts[i];
         if (!may_close(p, now, mono) || !pool_exclude(p, false))
             continue;
-        enum err e = seal(p, f);
+        enum err e = part_seal(p, f);
         pool_admit(p);
         if (e == E_UNAVAILABLE)                    /* a full disk, or another program has it open */
             continue;
@@ -300,8 +367,8 @@ enum err part_tick(struct part_set *s, struct fault *f)
     return OK;
 }
 
-/* What SQLite keeps beside a file; after a clean close there is nothing. */
-static void remove_beside(struct part_set *s, const char *path)
+/* After a clean close there is nothing. */
+void part_remove_beside(struct part_set *s, const char *path)
 {
     static const char *const ends[] = { "-wal", "-shm", "-journal" };
     for (size_t i = 0; i < LEN(ends); i++) {
@@ -309,6 +376,13 @@ static void remove_beside(struct part_set *s, const char *path)
         (void)snprintf(beside, sizeof beside, "%s%s", path, ends[i]);
         (void)s->ops->unlink(s->ops->arg, beside);
     }
+}
+
+enum err part_rename(struct part_set *s, const char *from, const char *to, struct fault *f)
+{
+    if (s->ops->rename(s->ops->arg, from, to) && errno != ENOENT)
+        return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
+    return OK;
 }
 
 static enum err rename_gone(struct part *p, uint32_t gone, struct fault *f)
@@ -319,9 +393,10 @@ static enum err rename_gone(struct part *p, uint32_t gone, struct fault *f)
         char from[PART_PATH_MAX], to[PART_PATH_MAX];
         part_path_as(p, order[i], 0, from);
         part_path_as(p, order[i], gone, to);
-        if (s->ops->rename(s->ops->arg, from, to) && errno != ENOENT)
-            return fault_set(f, E_IO, 0, "rename %s: %s", from, strerror(errno));
-        remove_beside(s, from);
+        enum err e = part_rename(s, from, to, f);
+        if (e)
+            return e;
+        part_remove_beside(s, from);
     }
     return OK;
 }
@@ -332,7 +407,7 @@ enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f)
     CHECK(p);
     (void)pool_exclude(p, true);
     uint32_t gone = ++s->gone_count;
-    enum err e = p->head.generation && !p->closed ? seal(p, f) : OK;
+    enum err e = p->head.generation && !p->closed ? part_seal(p, f) : OK;
     if (e == E_CORRUPT || e == E_NOTFOUND)         /* no reason to keep it */
         e = OK;
     if (!e)
@@ -362,7 +437,7 @@ enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f)
     part_path(p, PART_CONTENT, path);
     bool failed = s->ops->unlink(s->ops->arg, path) && errno != ENOENT;
     enum err e = failed ? fault_set(f, E_IO, 0, "unlink %s: %s", path, strerror(errno)) : OK;
-    remove_beside(s, path);
+    part_remove_beside(s, path);
     if (!e) {
         set_lock(s);
         p->content = false;

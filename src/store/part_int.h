@@ -29,7 +29,9 @@ struct part {
     bool closed;                                   /* not in WAL mode: opened immutable */
     bool content;                                  /* there is a content file */
     bool exclusive;                                /* the flusher changes the files: nobody may open them */
-    uint32_t gone;                                 /* not 0: dropped, the files are NAME.gone.db */
+    bool replaced;                                 /* flusher only: it may have chunks that are gone */
+    bool doomed;                                   /* its files go with it */
+    uint32_t gone;                                 /* not 0: dropped, the files are NAME.N.gone */
     uint32_t refs;                                 /* the list, and views that name it */
     uint32_t busy;                                 /* connections in use */
     int64_t written_mono;                          /* 0: not in this run */
@@ -48,7 +50,7 @@ struct part_set {
     struct part **parts;                           /* ascending by from_ns */
     uint32_t nparts, cap_parts;
     uint32_t gone_count;
-    struct part_view *view;
+    struct part_view *view;                        /* the newest, and by it all that are held */
     struct conn *idle;
     uint32_t nopen, open_max;
     size_t list_bytes;
@@ -66,6 +68,11 @@ void set_unlock(struct part_set *s);
 struct part *part_find(struct part_set *s, int64_t from_ns);       /* by its exact span; NULL */
 struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns);
 void part_forget(struct part_set *s, struct part *p);              /* out of the list; lives as long as a view names it */
+struct part *part_new(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns);   /* not in the list */
+/* `fresh` into the list in place of old[0 .. n), which lie in its span. */
+void part_exchange(struct part_set *s, struct part **old, uint32_t n, struct part *fresh);
+uint64_t part_oldest_view(const struct part *p);                   /* least generation that a view shows of it; UINT64_MAX: none */
+void part_month(int64_t time_ns, int64_t *ret_from_ns, int64_t *ret_to_ns, char name[CATALOG_NAME_MAX]);
 void part_unref(struct part *p);
 uint64_t part_uid_new(void);
 struct catalog_part part_for_catalog(const struct part *p);
@@ -76,7 +83,12 @@ MUST enum err part_set_aside(struct part_set *s, const char *name, struct fault 
 
 /* --- part_flush.c ------------------------------------------------------------------ */
 
-MUST enum err part_unseal(struct part *p, struct fault *f);        /* both files into WAL mode; nobody else has them open */
+/* Both files into WAL mode, or out of it for good; nobody else has them open. */
+MUST enum err part_unseal(struct part *p, struct fault *f);
+MUST enum err part_seal(struct part *p, struct fault *f);
+MUST enum err part_sync_folder(struct part_set *s, struct fault *f);
+MUST enum err part_rename(struct part_set *s, const char *from, const char *to, struct fault *f);   /* ENOENT is fine */
+void part_remove_beside(struct part_set *s, const char *path);     /* what SQLite keeps beside a file */
 
 /* --- part_copy.c ------------------------------------------------------------------- */
 

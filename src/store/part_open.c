@@ -8,9 +8,12 @@
  *  2. A file in the folder that is not listed is looked into and listed; so a lost
  *     catalogue is made again.
  *  3. A listed partition without a file is taken off the list.
+ *  4. A new file that was to take the place of an old one (*.new) is put there if it was
+ *     finished and the old one was not written since (part_rewrite.c), else removed.
+ *  5. Days that are `writing` and lie inside a month's file were merged into it.
  *
- * What a crash may leave besides is removed: files of dropped partitions (*.gone),
- * files without tables, content without a partition.
+ * What a crash may leave besides is removed: files of dropped partitions (*.gone), of months
+ * that were not finished (*.tmp), files without tables, content without a partition.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +33,11 @@ struct opening {
     uint32_t nnames, cap_names;
     struct str *contents;                          /* names with a content file */
     uint32_t ncontents, cap_contents;
-    struct str *journals;                          /* names whose main file was being written under one */
+    struct str *fresh;                             /* names of new main files, and of new content */
+    uint32_t nfresh, cap_fresh;
+    struct str *fresh_contents;
+    uint32_t nfresh_contents, cap_fresh_contents;
+    struct str *journals;                          /* names whose main file was being written under one, or put there now */
     uint32_t njournals, cap_journals;
     struct catalog_part *changed;
     uint32_t nchanged, cap_changed;
@@ -55,12 +62,28 @@ static enum err remove_file(struct part_set *s, const char *name, struct fault *
     return OK;
 }
 
+/* What SQLite may have left beside a new file. */
+static bool is_beside_new(struct str name)
+{
+    static const struct str ends[] = { S(".new-wal"), S(".new-shm"), S(".new-journal"), S(".tmp-wal"), S(".tmp-shm"), S(".tmp-journal") };
+    for (size_t i = 0; i < LEN(ends); i++)
+        if (str_ends(name, ends[i]))
+            return true;
+    return false;
+}
+
 static enum err note_file(struct opening *o, struct str name)
 {
     static const struct str db = { ".db", 3 }, content = { ".content.db", 11 }, journal = { ".db-journal", 11 };
-    if (str_ends(name, S(".gone")))
+    static const struct str fresh = { ".new", 4 }, fresh_content = { ".content.new", 12 };
+    if (str_ends(name, S(".gone")) || str_ends(name, S(".tmp")) || is_beside_new(name))
         return remove_file(o->set, arena_cstr(o->mem, name), o->fault);
-    if (str_ends(name, content))
+    if (str_ends(name, fresh_content))
+        *arena_push(o->mem, o->fresh_contents, o->nfresh_contents, o->cap_fresh_contents) =
+            arena_str(o->mem, str_sub(name, 0, name.n - fresh_content.n));
+    else if (str_ends(name, fresh) && name.n - fresh.n < CATALOG_NAME_MAX)
+        *arena_push(o->mem, o->fresh, o->nfresh, o->cap_fresh) = arena_str(o->mem, str_sub(name, 0, name.n - fresh.n));
+    else if (str_ends(name, content))
         *arena_push(o->mem, o->contents, o->ncontents, o->cap_contents) =
             arena_str(o->mem, str_sub(name, 0, name.n - content.n));
     else if (str_ends(name, journal))
@@ -69,6 +92,73 @@ static enum err note_file(struct opening *o, struct str name)
     else if (str_ends(name, db) && name.n - db.n < CATALOG_NAME_MAX)
         *arena_push(o->mem, o->names, o->nnames, o->cap_names) = arena_str(o->mem, str_sub(name, 0, name.n - db.n));
     return OK;
+}
+
+static bool has(const struct str *names, uint32_t n, struct str name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (str_eq(names[i], name))
+            return true;
+    return false;
+}
+
+/* --- new files in place of old ones ------------------------------------------------------ */
+
+static enum err inspect(struct opening *o, struct str name, const char *end, struct part_head *ret)
+{
+    char path[PART_PATH_MAX];
+    data_path(o->set, arena_cstr(o->mem, arena_fmt(o->mem, "part/" STR_FMT "%s", STR_ARG(name), end)), path);
+    *ret = (struct part_head){ 0 };
+    enum err e = part_file_inspect(path, ret, o->fault);
+    return e == E_NOTFOUND || e == E_CORRUPT ? OK : e;      /* of generation 0: worth nothing */
+}
+
+static enum err move_file(struct opening *o, struct str name, const char *from, const char *to)
+{
+    char a[PART_PATH_MAX], b[PART_PATH_MAX];
+    data_path(o->set, arena_cstr(o->mem, arena_fmt(o->mem, "part/" STR_FMT "%s", STR_ARG(name), from)), a);
+    data_path(o->set, arena_cstr(o->mem, arena_fmt(o->mem, "part/" STR_FMT "%s", STR_ARG(name), to)), b);
+    part_remove_beside(o->set, b);
+    return part_rename(o->set, a, b, o->fault);
+}
+
+static enum err remove_new(struct opening *o, struct str name, const char *end)
+{
+    return remove_file(o->set, arena_cstr(o->mem, arena_fmt(o->mem, STR_FMT "%s", STR_ARG(name), end)), o->fault);
+}
+
+static enum err put_in_place(struct opening *o, struct str name)
+{
+    enum err e = OK;
+    if (has(o->fresh_contents, o->nfresh_contents, name)) {
+        e = move_file(o, name, ".content.new", ".content.db");
+        if (!has(o->contents, o->ncontents, name))
+            *arena_push(o->mem, o->contents, o->ncontents, o->cap_contents) = name;
+    }
+    if (!e)
+        e = move_file(o, name, ".new", ".db");
+    if (!has(o->names, o->nnames, name))
+        *arena_push(o->mem, o->names, o->nnames, o->cap_names) = name;
+    *arena_push(o->mem, o->journals, o->njournals, o->cap_journals) = name;         /* the list is behind */
+    return e ? e : part_sync_folder(o->set, o->fault);
+}
+
+static enum err settle_new(struct opening *o)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; i < o->nfresh && !e; i++) {
+        struct part_head fresh, old;
+        e = inspect(o, o->fresh[i], ".new", &fresh);
+        if (!e)
+            e = inspect(o, o->fresh[i], ".db", &old);
+        if (!e && fresh.generation > old.generation)
+            e = put_in_place(o, o->fresh[i]);
+        else if (!e)
+            e = remove_new(o, o->fresh[i], ".new");
+    }
+    for (uint32_t i = 0; i < o->nfresh_contents && !e; i++)
+        e = remove_new(o, o->fresh_contents[i], ".content.new");       /* if it is still there */
+    return e;
 }
 
 static enum err read_folder(struct opening *o)
@@ -82,6 +172,8 @@ static enum err read_folder(struct opening *o)
     for (struct dirent *x; !e && (x = readdir(d));)
         e = note_file(o, str_c(x->d_name));
     (void)closedir(d);
+    if (!e)
+        e = settle_new(o);
     for (uint32_t i = 0; i < o->nnames && !e; i++)
         map_put(&o->files, o->names[i], 0);
     return e;
@@ -96,6 +188,28 @@ static enum err remove_listed(struct opening *o, struct part *p)
     return e;
 }
 
+static enum err remove_main(struct opening *o, const char *name)
+{
+    static const char *const ends[] = { ".db", ".db-wal", ".db-shm" };
+    enum err e = OK;
+    for (size_t i = 0; i < LEN(ends) && !e; i++) {
+        char file[CATALOG_NAME_MAX + 16];
+        (void)snprintf(file, sizeof file, "%s%s", name, ends[i]);
+        e = remove_file(o->set, file, o->fault);
+    }
+    return e;
+}
+
+/* A day whose rows are in the month's file. Its content is then a stray one. */
+static enum err remove_merged(struct opening *o, const char *name, struct part *p)
+{
+    enum err e = remove_main(o, name);
+    if (!e && !p)
+        e = catalog_parts_remove(o->set->catalog, name, o->fault);
+    map_put(&o->files, arena_str(o->mem, str_c(name)), 1);
+    return e || !p ? e : remove_listed(o, p);
+}
+
 static void adopt_listed(struct part *p, const struct catalog_part *c)
 {
     p->head.mark = c->mark;
@@ -107,6 +221,7 @@ static void adopt_listed(struct part *p, const struct catalog_part *c)
     p->writing = c->writing;
     p->closed = c->closed;
     p->content = c->content;
+    p->replaced = !c->closed;                      /* not known without a look into the file */
 }
 
 static enum err read_list(struct opening *o)
@@ -114,9 +229,14 @@ static enum err read_list(struct opening *o)
     struct catalog_part *at = NULL;
     uint32_t n = 0;
     enum err e = catalog_parts(o->set->catalog, o->mem, &at, &n, o->fault);
-    for (uint32_t i = 0; i < n && !e; i++) {
-        if (i && at[i].from_ns < at[i - 1].to_ns)
-            return fault_set(o->fault, E_CORRUPT, 0, "the catalogue lists %s and %s for the same time", at[i - 1].name, at[i].name);
+    for (uint32_t i = 0, last = 0; i < n && !e; i++) {
+        if (i && at[i].from_ns < at[last].to_ns && at[i].writing && has(o->names, o->nnames, str_c(at[last].name))) {
+            e = remove_merged(o, at[i].name, NULL);
+            continue;
+        }
+        if (i && at[i].from_ns < at[last].to_ns)
+            return fault_set(o->fault, E_CORRUPT, 0, "the catalogue lists %s and %s for the same time", at[last].name, at[i].name);
+        last = i;
         struct part *p = part_add(o->set, at[i].name, at[i].from_ns, at[i].to_ns);
         adopt_listed(p, &at[i]);
         struct str name = str_c(p->name);
@@ -174,30 +294,8 @@ static enum err set_aside(struct opening *o, const char *name, struct part *p, c
 
 static enum err remove_empty(struct opening *o, const char *name, struct part *p)
 {
-    static const char *const ends[] = { ".db", ".db-wal", ".db-shm" };
-    enum err e = OK;
-    for (size_t i = 0; i < LEN(ends) && !e; i++) {
-        char file[CATALOG_NAME_MAX + 16];
-        (void)snprintf(file, sizeof file, "%s%s", name, ends[i]);
-        e = remove_file(o->set, file, o->fault);
-    }
+    enum err e = remove_main(o, name);
     return e || !p ? e : remove_listed(o, p);
-}
-
-static bool has_content(const struct opening *o, const char *name)
-{
-    for (uint32_t i = 0; i < o->ncontents; i++)
-        if (str_eq(o->contents[i], str_c(name)))
-            return true;
-    return false;
-}
-
-static bool has_journal(const struct opening *o, const char *name)
-{
-    for (uint32_t i = 0; i < o->njournals; i++)
-        if (str_eq(o->journals[i], str_c(name)))
-            return true;
-    return false;
 }
 
 /* p: as it is listed, or NULL. */
@@ -225,7 +323,8 @@ static enum err look_into(struct opening *o, const char *name, struct part *p)
     p->head = head;
     p->writing = false;
     p->closed = false;
-    p->content = has_content(o, name);
+    p->replaced = true;
+    p->content = has(o->contents, o->ncontents, str_c(name));
     e = part_unseal(p, &why);
     if (e && o->set->opts.report)                  /* its content is damaged: whoever reads that will be told too */
         o->set->opts.report(o->set->opts.report_arg, &why);
@@ -234,13 +333,39 @@ static enum err look_into(struct opening *o, const char *name, struct part *p)
     return OK;
 }
 
+/* A month that is not listed: the start of the merge is, in its days. */
+static enum err absorb_days(struct opening *o, struct str name)
+{
+    struct part_set *s = o->set;
+    struct part_head month;
+    enum err e = inspect(o, name, ".db", &month);
+    if (e || month.generation == 0)
+        return e;
+    bool all = true;
+    for (uint32_t i = 0; i < s->nparts; i++)
+        if (s->parts[i]->from_ns < month.to_ns && month.from_ns < s->parts[i]->to_ns)
+            all = all && s->parts[i]->writing && s->parts[i]->from_ns >= month.from_ns && s->parts[i]->to_ns <= month.to_ns &&
+                  s->parts[i]->to_ns - s->parts[i]->from_ns < month.to_ns - month.from_ns;
+    for (uint32_t i = 0; i < s->nparts && all && !e;) {
+        struct part *p = s->parts[i];
+        if (p->from_ns < month.from_ns || p->to_ns > month.to_ns)
+            i++;
+        else
+            e = remove_merged(o, arena_cstr(o->mem, str_c(p->name)), p);
+    }
+    return e;
+}
+
 static enum err look_into_files(struct opening *o)
 {
     struct part_set *s = o->set;
     enum err e = OK;
+    for (uint32_t i = 0; i < o->nnames && !e; i++)
+        if (map_get(&o->files, o->names[i]) == 0)
+            e = absorb_days(o, o->names[i]);
     for (uint32_t i = 0; i < s->nparts && !e;) {
         struct part *p = s->parts[i];
-        if (p->writing || has_journal(o, p->name))
+        if (p->writing || has(o->journals, o->njournals, str_c(p->name)))
             e = look_into(o, arena_cstr(o->mem, str_c(p->name)), p);
         i += i < s->nparts && s->parts[i] == p;    /* it may be gone from the list */
     }

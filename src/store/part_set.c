@@ -1,6 +1,7 @@
 /* store/part_set.c -- the folder of partitions: the list, names and views of a set.
  *
- * A view is an immutable array with a reference count; the set holds the newest one.
+ * A view is an immutable array with a reference count; the set holds the newest one, and
+ * knows all that are held, so that the flusher can tell what nobody sees any more.
  * A part counts the list it is in and the views that name it. When it is in neither it
  * is freed, and if it was dropped its files go with it: until then they stand under
  * another name (NAME.N.gone), so that the same day may begin anew beside them.
@@ -29,13 +30,42 @@ void part_path(const struct part *p, enum part_kind kind, char out[PART_PATH_MAX
 }
 
 /* The UTC day of a time; the first and the last that int64 reaches are cut short. */
-static void day_span(int64_t time_ns, int64_t *ret_from, int64_t *ret_to)
+static void days_span(int64_t day, int64_t end, int64_t *ret_from, int64_t *ret_to)
 {
-    int64_t day = time_ns / NS_PER_DAY - (time_ns % NS_PER_DAY < 0);
     if (__builtin_mul_overflow(day, NS_PER_DAY, ret_from))
         *ret_from = INT64_MIN;
-    if (__builtin_mul_overflow(day + 1, NS_PER_DAY, ret_to))
+    if (__builtin_mul_overflow(end, NS_PER_DAY, ret_to))
         *ret_to = INT64_MAX;
+}
+
+static int64_t day_of(int64_t time_ns)
+{
+    return time_ns / NS_PER_DAY - (time_ns % NS_PER_DAY < 0);
+}
+
+static void day_span(int64_t time_ns, int64_t *ret_from, int64_t *ret_to)
+{
+    days_span(day_of(time_ns), day_of(time_ns) + 1, ret_from, ret_to);
+}
+
+static struct tm date_of(int64_t day)
+{
+    time_t t = (time_t)(day * (NS_PER_DAY / NS_PER_S));
+    struct tm tm;
+    CHECK(gmtime_r(&t, &tm));
+    return tm;
+}
+
+void part_month(int64_t time_ns, int64_t *ret_from_ns, int64_t *ret_to_ns, char name[CATALOG_NAME_MAX])
+{
+    int64_t day = day_of(time_ns);
+    struct tm tm = date_of(day);
+    int64_t first = day - (tm.tm_mday - 1), end = first + 28;
+    while (date_of(end).tm_mon == tm.tm_mon)
+        end++;
+    days_span(first, end, ret_from_ns, ret_to_ns);
+    int n = snprintf(name, CATALOG_NAME_MAX, "%04d-%02d", tm.tm_year + 1900, tm.tm_mon + 1);
+    CHECK(n > 0 && n < CATALOG_NAME_MAX);
 }
 
 static void day_name(int64_t from_ns, char out[CATALOG_NAME_MAX])
@@ -93,7 +123,7 @@ uint64_t part_uid_new(void)
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns)
+struct part *part_new(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns)
 {
     CHECK(from_ns < to_ns);
     struct part *p = mem_alloc(sizeof *p);
@@ -103,11 +133,15 @@ struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int
     else
         day_name(from_ns, p->name);
     p->head = (struct part_head){ .from_ns = from_ns, .to_ns = to_ns, .next_chunk = 1 };
+    return p;
+}
 
-    set_lock(s);
-    uint32_t at = lower_bound(s, from_ns);
-    CHECK(at == s->nparts || s->parts[at]->from_ns >= to_ns);
-    CHECK(at == 0 || s->parts[at - 1]->to_ns <= from_ns);
+/* Under lock. */
+static void list_insert(struct part_set *s, struct part *p)
+{
+    uint32_t at = lower_bound(s, p->from_ns);
+    CHECK(at == s->nparts || s->parts[at]->from_ns >= p->to_ns);
+    CHECK(at == 0 || s->parts[at - 1]->to_ns <= p->from_ns);
     if (s->nparts == s->cap_parts) {
         s->cap_parts = s->cap_parts ? s->cap_parts * 2 : 64;
         s->parts = mem_resize(s->parts, s->cap_parts * sizeof *s->parts);
@@ -115,6 +149,22 @@ struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int
     memmove(s->parts + at + 1, s->parts + at, (s->nparts - at) * sizeof *s->parts);
     s->parts[at] = p;
     s->nparts++;
+}
+
+/* Under lock. */
+static void list_remove(struct part_set *s, const struct part *p)
+{
+    uint32_t at = lower_bound(s, p->from_ns);
+    CHECK(at < s->nparts && s->parts[at] == p);
+    memmove(s->parts + at, s->parts + at + 1, (s->nparts - at - 1) * sizeof *s->parts);
+    s->nparts--;
+}
+
+struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int64_t to_ns)
+{
+    struct part *p = part_new(s, name, from_ns, to_ns);
+    set_lock(s);
+    list_insert(s, p);
     set_unlock(s);
     return p;
 }
@@ -123,7 +173,7 @@ struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int
 static void part_free(struct part *p)
 {
     (void)pool_exclude(p, true);                   /* closes what is idle */
-    if (p->gone) {
+    if (p->gone || p->doomed) {
         char path[PART_PATH_MAX];
         part_path(p, PART_CONTENT, path);
         (void)p->set->ops->unlink(p->set->ops->arg, path);      /* what stays is removed at the next start */
@@ -147,12 +197,22 @@ void part_unref(struct part *p)
 void part_forget(struct part_set *s, struct part *p)
 {
     set_lock(s);
-    uint32_t at = lower_bound(s, p->from_ns);
-    CHECK(at < s->nparts && s->parts[at] == p);
-    memmove(s->parts + at, s->parts + at + 1, (s->nparts - at - 1) * sizeof *s->parts);
-    s->nparts--;
+    list_remove(s, p);
     set_unlock(s);
     part_unref(p);
+}
+
+void part_exchange(struct part_set *s, struct part **old, uint32_t n, struct part *fresh)
+{
+    set_lock(s);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(old[i]->from_ns >= fresh->from_ns && old[i]->to_ns <= fresh->to_ns);
+        list_remove(s, old[i]);
+    }
+    list_insert(s, fresh);
+    set_unlock(s);
+    for (uint32_t i = 0; i < n; i++)
+        part_unref(old[i]);
 }
 
 struct catalog_part part_for_catalog(const struct part *p)
@@ -227,9 +287,26 @@ void part_show(struct part_set *s)
         s->parts[i]->refs++;
     }
     struct part_view *old = s->view;
+    v->older = old;
+    if (old)
+        old->newer = v;
     s->view = v;
     set_unlock(s);
     part_view_unref(old);
+}
+
+/* Views that are held but not the newest are few: one a scan that was begun before. */
+uint64_t part_oldest_view(const struct part *p)
+{
+    struct part_set *s = p->set;
+    uint64_t least = UINT64_MAX;
+    set_lock(s);
+    for (const struct part_view *v = s->view; v; v = v->older)
+        for (uint32_t i = 0; i < v->n; i++)
+            if (v->at[i].part == p)
+                least = MIN(least, v->at[i].generation);
+    set_unlock(s);
+    return least;
 }
 
 struct part_view *part_view_get(struct part_set *s)
@@ -250,6 +327,12 @@ void part_view_unref(struct part_view *v)
 {
     if (!v || __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    set_lock(v->set);
+    if (v->newer)
+        v->newer->older = v->older;
+    if (v->older)
+        v->older->newer = v->newer;
+    set_unlock(v->set);
     for (uint32_t i = 0; i < v->n; i++)
         part_unref(v->at[i].part);
     mem_free(v);

@@ -54,7 +54,7 @@ enum err bed_open(struct bed *b, struct fault *f)
     enum err e = catalog_open(path, &b->catalog, &b->catalog_was_new, f);
     if (e)
         return e;
-    struct part_opts o = { .dir = b->dir, .catalog = b->catalog, .clock = &b->clock, .ops = &file_ops_system,
+    struct part_opts o = { .dir = b->dir, .catalog = b->catalog, .clock = &b->clock, .ops = b->ops ? b->ops : &file_ops_system,
                            .open_max = b->open_max, .report = report, .report_arg = b };
     e = part_set_open(&o, &b->set, f);
     if (e) {
@@ -149,15 +149,20 @@ static void fill(struct model *m, struct arena *mem, int64_t day, uint64_t first
     }
 }
 
+void bed_chunk(int64_t day, uint64_t first, uint32_t n, uint32_t level, struct arena *mem, struct chunk_out *ret)
+{
+    struct model m;
+    fill(&m, mem, day, first, n);
+    struct block in = model_block(&m);
+    CHECK(chunk_encode(TABLE_LOG, &in, level, mem, ret, NULL) == OK);
+}
+
 enum err bed_write(struct bed *b, int64_t day, uint64_t first, uint32_t n, struct fault *f)
 {
     CLEANUP(arena_done) struct arena mem;
     arena_init(&mem, (size_t)8 << 20);
-    struct model m;
-    fill(&m, &mem, day, first, n);
-    struct block in = model_block(&m);
     struct chunk_out out;
-    CHECK(chunk_encode(TABLE_LOG, &in, 0, &mem, &out, f) == OK);
+    bed_chunk(day, first, n, 0, &mem, &out);
     struct part_write w = { .mark = first + n - 1, .chunks = &out, .nchunks = 1 };
     return part_write(b->set, day, &w, f);
 }
@@ -173,7 +178,7 @@ enum err bed_flush(struct bed *b, int64_t day, uint64_t first, uint32_t n, struc
 static void check_row(const struct part_item *it, const struct block *b, uint32_t i, struct bed_rows *sum)
 {
     struct value n = column_value(&b->cols[0], i), prompt = column_value(&b->cols[1], i);
-    CHECK(b->time_ns[i] == it->from_ns + (int64_t)b->seq[i] * NS_PER_MS);
+    CHECK((b->time_ns[i] - (int64_t)b->seq[i] * NS_PER_MS) % NS_PER_DAY == 0);
     CHECK(b->time_ns[i] >= it->time_min && b->time_ns[i] <= it->time_max);
     CHECK(n.type == V_INT && (uint64_t)n.i == b->seq[i]);
     if (prompt.type != V_NONE) {
@@ -243,6 +248,25 @@ enum err bed_read(const struct part_item *it, struct bed_rows *ret, struct fault
     CHECK(sum.n == it->rows[TABLE_LOG]);
     *ret = sum;
     return OK;
+}
+
+struct bed_rows bed_rows_all(struct bed *b)
+{
+    struct bed_rows all = { 0 };
+    struct part_view *v = part_view_get(b->set);
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct bed_rows r;
+        struct fault f = { 0 };
+        if (bed_read(&v->at[i], &r, &f)) {
+            (void)fprintf(stderr, "%s\n", f.msg);
+            CHECK(!"readable");
+        }
+        all.n += r.n;
+        all.seq_sum += r.seq_sum;
+        all.prompts += r.prompts;
+    }
+    part_view_unref(v);
+    return all;
 }
 
 struct bed_rows bed_rows_of(struct bed *b, int64_t day)

@@ -16,6 +16,7 @@ struct bed {
     struct part_set *set;
     bool catalog_was_new;
     uint32_t open_max;
+    const struct file_ops *ops;                    /* NULL: the system's */
     unsigned reports;
     struct fault reported;
 };
@@ -34,10 +35,15 @@ bool bed_exists(const struct bed *b, const char *rest);
 enum err bed_flush(struct bed *b, int64_t day, uint64_t first, uint32_t n, struct fault *f);
 enum err bed_write(struct bed *b, int64_t day, uint64_t first, uint32_t n, struct fault *f);      /* the middle part */
 
+/* Those rows as one chunk. */
+void bed_chunk(int64_t day, uint64_t first, uint32_t n, uint32_t level, struct arena *mem, struct chunk_out *ret);
+
 struct bed_rows {
     uint64_t n, seq_sum, prompts;                  /* rows; sum of their seqs; rows with a prompt */
 };
 /* Reads everything a view's partition shows, checking each row; fails the test by CHECK. */
 enum err bed_read(const struct part_item *it, struct bed_rows *ret, struct fault *f);
+/* The same of all partitions in the newest view; fails the test by CHECK. */
+struct bed_rows bed_rows_all(struct bed *b);
 /* The same for the day in the newest view: n is 0 when it is not there. */
 struct bed_rows bed_rows_of(struct bed *b, int64_t day);
