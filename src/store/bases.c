@@ -8,7 +8,8 @@
  *
  * A carry is worked out once from the nearest earlier partition (its rows plus its own
  * carry) and then kept as a row of the later one, stamped with what the earlier ones
- * looked like. A late row changes the stamp, and the carry is worked out anew.
+ * hold. A late row changes the stamp, and the carry is worked out anew; compaction and
+ * the merge of days to a month do not.
  *
  * A cumulative stream amounts to its greatest value, a delta series to the sum of its
  * values; a series that paused for 35 days starts at zero again.
@@ -316,16 +317,18 @@ static int64_t horizon(const struct job *j)
     return oldest;
 }
 
-/* What the partitions before item k look like: a carry taken then is good as long as
- * this is the same. */
+/* What the partitions before item k hold: a carry taken then is good as long as this is the
+ * same. Whatever adds rows raises the greatest mark to one that never was, and what only
+ * takes rows away lowers their number; how they are divided into chunks and files is in
+ * neither. */
 static uint64_t stamp_before(const struct part_view *v, uint32_t k)
 {
-    uint64_t stamp = 1;
+    uint64_t two[2] = { 0, 0 };
     for (uint32_t i = 0; i < k; i++) {
-        uint64_t two[2] = { (uint64_t)v->at[i].from_ns, v->at[i].generation };
-        stamp = hash64((struct str){ (const char *)two, sizeof two }, stamp);
+        two[0] += v->at[i].rows[TABLE_SAMPLE];
+        two[1] = MAX(two[1], v->at[i].mark);
     }
-    return stamp;
+    return hash64((struct str){ (const char *)two, sizeof two }, 1);
 }
 
 /* Everything before a partition, in one number: nothing further back is needed. */

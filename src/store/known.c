@@ -99,7 +99,7 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
     struct chunk_idents *oldest = &s->sets[0];
     for (int i = 0; i < IDENT_SETS; i++) {
         struct chunk_idents *x = &s->sets[i];
-        if (x->used && x->from_ns == it->from_ns && x->chunk == c->id) {
+        if (x->used && x->part == it->uid && x->chunk == c->id) {
             x->used = ++s->sets_clock;
             x->used_mono_ns = clock_mono(s->cfg.clock);
             return x;
@@ -120,7 +120,7 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
     }
     identify(c->sum.table, &b, mem, &oldest->ids);
     arena_done(&mem);
-    oldest->from_ns = it->from_ns;
+    oldest->part = it->uid;
     oldest->chunk = c->id;
     oldest->used = ++s->sets_clock;
     oldest->used_mono_ns = clock_mono(s->cfg.clock);

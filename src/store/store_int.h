@@ -28,8 +28,7 @@ struct kept_idents {
 
 /* Identities of one chunk, made anew from its columns. */
 struct chunk_idents {
-    int64_t from_ns;
-    uint64_t chunk;
+    uint64_t part, chunk;                          /* the partition's uid */
     struct ident ids;
     uint64_t used;                                 /* the clock of the cache; 0: free */
     int64_t used_mono_ns;
