@@ -220,11 +220,12 @@ static struct id128 row_hash(const struct batch *b, struct row *r, const struct 
 
 void rows_identify(struct batch *b)
 {
+    struct id128 *groups = arena_new(b->mem, struct id128, b->ngroups + 1);
     struct arena scratch = *b->mem;
-    struct id128 *groups = arena_new(&scratch, struct id128, b->ngroups + 1);
     struct col_state *cols = arena_new(&scratch, struct col_state, b->ncols + 1);
     for (uint32_t i = 0; i < b->ngroups; i++)
         groups[i] = cells_hash(b, &b->groups[i], cols);
+    b->group_ids = groups;
     for (uint32_t i = 0; i < b->nrows; i++)
         b->rows[i].id = row_hash(b, &b->rows[i], groups, cols);
 }

@@ -94,6 +94,7 @@ struct batch {
     struct map *col_index;       /* private to rows.c */
     struct cells *groups;
     uint32_t ngroups, cap_groups;
+    const struct id128 *group_ids;                /* rows_identify(): of each group's cells, in any order; events and spans */
     struct row *rows;
     uint32_t nrows, cap_rows;
     struct metric_meta *metas;

@@ -105,13 +105,20 @@ static void dict_grow(struct head *h, struct head_col *c, uint32_t n)
     pthread_mutex_unlock(&h->lock);
 }
 
-/* Request ids, prompts, times: looking each up costs a cache miss and finds nothing. Labels
+/* Request ids, prompts, times: looking each up costs a cache miss and finds nothing. Numbers
+ * written out are so short that it is not worth finding the few that come back. Labels
  * of samples name series, and there equal values must have one code. */
-enum { LISTED_FROM = 512, LISTED_PART = 8 };       /* of so many at most an eighth came back */
+enum { LISTED_FROM = 512, LISTED_PART = 8, LISTED_PART_NUMBERS = 2 };   /* of so many at most an eighth, or half, came back */
+
+static bool like_number(const struct value *v)
+{
+    return v->type == V_STR && v->s.n && (v->s.p[0] == '-' || (v->s.p[0] >= '0' && v->s.p[0] <= '9')) && v->s.n < 20;
+}
 
 static bool turns_listed(const struct head *h, const struct head_col *c, uint32_t n)
 {
-    return h->table != TABLE_SAMPLE && c->looked_up >= LISTED_FROM && n - 1 >= c->looked_up - c->looked_up / LISTED_PART;
+    uint32_t part = c->looked_up / (c->odd ? LISTED_PART : LISTED_PART_NUMBERS);
+    return h->table != TABLE_SAMPLE && c->looked_up >= LISTED_FROM && n - 1 >= c->looked_up - part;
 }
 
 static uint32_t dict_put(struct head *h, struct head_col *c, const struct value *v, uint32_t n, uint64_t *bytes)
@@ -128,7 +135,7 @@ static uint32_t dict_put(struct head *h, struct head_col *c, const struct value 
 
 static bool same_value(const struct value *a, const struct value *b)
 {
-    return a->type == V_STR && b->type == V_STR ? str_eq(a->s, b->s) : value_eq(a, b);
+    return a->type == V_STR && b->type == V_STR ? str_same(a->s, b->s) : value_eq(a, b);
 }
 
 /* The code of a value in a column; a new one is copied into the head. The cell's hash
@@ -151,6 +158,7 @@ static uint32_t intern(struct head *h, struct head_col *c, const struct cell *ce
 
     c->index->slots[i] = (struct head_slot){ cell->hash, n };
     *bytes += 2 * sizeof(struct head_slot);
+    c->odd = c->odd || !like_number(v);
     c->listed = turns_listed(h, c, n);
     if (c->listed)
         mem_freep(&c->index);
@@ -239,6 +247,7 @@ static void head_free(struct head *h)
     mem_pages_free(h->origin, h->room);
     mem_free(h->cols);
     mem_free(h->retired);
+    groups_done(&h->groups);
     map_done(&h->by_name);
     pthread_mutex_destroy(&h->lock);
     mem_free(h);
@@ -310,28 +319,32 @@ static struct col_state *code_cell(struct append *a, const struct cell *c)
     return s;
 }
 
-struct coded {
-    struct head_col *col;
-    uint32_t code;
-};
-
-/* A group that many rows share: its cells as codes, made once. */
+/* A group that many rows share: its cells as codes, in the head's groups. */
 struct group_codes {
-    struct coded *at;
-    uint32_t n;
+    uint32_t at, n;
     bool done;
 };
 
-static void code_group(struct append *a, const struct cells *cells, struct group_codes *g, struct arena *mem)
+static void code_group(struct append *a, uint32_t group, struct group_codes *ret)
 {
-    g->at = arena_new(mem, struct coded, cells->n + 1);
+    struct head_groups *g = &a->h->groups;
+    const struct cells *cells = &a->b->groups[group];
+    const struct id128 *id = a->b->group_ids ? &a->b->group_ids[group] : NULL;
+    const struct group_place *known = id ? groups_find(g, *id) : NULL;
+    if (known) {
+        *ret = (struct group_codes){ known->at, known->n, true };
+        return;
+    }
+    uint32_t from = g->ncodes;
     for (uint32_t i = 0; i < cells->n; i++) {
         if (cells->at[i].v.type == V_NONE)
             continue;
         const struct col_state *s = code_cell(a, &cells->at[i]);
-        g->at[g->n++] = (struct coded){ s->col, s->code };
+        groups_code(g, s->col, s->code);
     }
-    g->done = true;
+    *ret = (struct group_codes){ from, g->ncodes - from, true };
+    if (id)
+        a->bytes += groups_put(g, *id, from);
 }
 
 /* The places in the indexes where a coming row's values will be looked for. */
@@ -396,9 +409,10 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
         if (r->group != ROW_NO_GROUP) {
             struct group_codes *codes = &groups[r->group];
             if (!codes->done)
-                code_group(&a, &b->groups[r->group], codes, &scratch);
-            for (uint32_t c = 0; c < codes->n; c++)
-                codes->at[c].col->code[at] = codes->at[c].code;
+                code_group(&a, r->group, codes);
+            const struct coded *c = h->groups.codes + codes->at;
+            for (uint32_t k = 0; k < codes->n; k++)
+                c[k].col->code[at] = c[k].code;
             shared = codes->n;
         }
         put_cells(&a, at, &r->cells);

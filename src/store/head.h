@@ -16,6 +16,7 @@
 
 #include "base/map.h"
 #include "model/source.h"
+#include "store/head_groups.h"
 #include "store/ident.h"
 
 struct head_col {
@@ -26,6 +27,7 @@ struct head_col {
     uint32_t cap;
     struct head_index *index;                      /* writer only: value -> code */
     uint32_t looked_up;                            /* writer only: values so far, each asked of the index */
+    bool odd;                                      /* writer only: some value is no text that begins like a number */
     bool listed;                                   /* writer only: values hardly repeat, so each has a code of its own */
 };
 
@@ -46,6 +48,7 @@ struct head {
     struct map by_name;                            /* writer only: place and name -> column */
     void **retired;                                /* dictionaries that moved, kept for readers */
     uint32_t nretired, cap_retired;
+    struct head_groups groups;                     /* writer only; events and spans */
     struct pool_part *pool;                        /* writer only: text */
     _Atomic int64_t time_min, time_max, recv_max;
     bool any_claimed;                              /* writer only */
