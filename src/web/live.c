@@ -4,8 +4,9 @@
  *    event: tick    id: SEQ-RECV_NS   rows were added: ask again what you show
  *    : beat                           every 15 s, so that dead connections are noticed
  *
- * The store calls on_commit() on its writer's thread, which only notes the
- * sequence and wakes us. We wait until TICK_NS after the tick before, so a busy
+ * The store calls on_commit() on its writer's thread, which only notes that there is
+ * something, and wakes us if that is what we wait for: not while nobody looks, nor when a
+ * tick is due anyway. We wait until TICK_NS after the tick before, so a busy
  * store makes four ticks a second, and scan once for everybody. A page that comes
  * back with Last-Event-ID (or ?after=) first gets what it missed, by a scan of
  * its own; after that all clients are at the same mark.
@@ -14,7 +15,7 @@
  * and from then on touched by this thread alone, but for `gone`. It is freed when
  * both sides have let go: on_close came, and the stream was closed here.
  *
- * Locks: `mu` guards joining, late, nclients, seq, awake, stop and every client's gone. It is
+ * Locks: `mu` guards joining, late, nclients, awake, news, wants_news, stop and every client's gone. It is
  * never held while sending, scanning or opening a stream.
  */
 #include "web/web_int.h"
@@ -57,6 +58,7 @@ struct live {
     struct client *late;                           /* joined after the end: only to be freed */
     uint32_t nclients;
     bool awake, stop;
+    bool news, wants_news;                         /* something was committed; the thread sleeps until it is */
 
     /* of the thread alone */
     struct client *clients;
@@ -87,7 +89,9 @@ static void on_commit(void *arg, uint64_t seq)
     (void)seq;
     struct live *l = arg;
     lock(l);
-    awaken(l);
+    l->news = true;
+    if (l->wants_news)
+        CHECK(pthread_cond_signal(&l->wake) == 0);
     unlock(l);
 }
 
@@ -192,6 +196,9 @@ static void welcome(struct live *l, struct client *c)
 
 static void take_in(struct live *l, struct client *joining)
 {
+    struct source_stats stats;
+    if (joining && !l->clients)                    /* nobody looked, so nobody kept it up */
+        l->mark = mark_now(l, &stats);
     while (joining) {
         struct client *c = joining;
         joining = c->next;
@@ -232,8 +239,9 @@ static int64_t next_ns(const struct live *l, bool pending, int64_t now)
     return MAX(due - now, (int64_t)0);
 }
 
-/* Sleeps until woken or at most `ns`; returns the new clients, *ret_stop at the end. */
-static struct client *sleep_for(struct live *l, int64_t ns, bool *ret_stop)
+/* Sleeps until woken, or there is news if that is wanted, or at most `ns`; returns the new
+ * clients, *ret_stop at the end. */
+static struct client *sleep_for(struct live *l, int64_t ns, bool wants_news, bool *ret_stop)
 {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
@@ -243,9 +251,10 @@ static struct client *sleep_for(struct live *l, int64_t ns, bool *ret_stop)
 
     lock(l);
     int rc = 0;
-    while (!l->awake && !l->stop && ns > 0 && rc != ETIMEDOUT)
+    l->wants_news = wants_news;
+    while (!l->awake && !l->stop && !(wants_news && l->news) && ns > 0 && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&l->wake, &l->mu, &at);
-    l->awake = false;
+    l->awake = l->wants_news = false;
     *ret_stop = l->stop;
     struct client *joining = l->joining;
     l->joining = NULL;
@@ -259,18 +268,21 @@ static void publish(struct live *l)
     buf_init(&out, LIVE_EVENT_MAX * 2);
     struct source_stats stats;
     struct live_mark before = l->mark, m = mark_now(l, &stats);
-    if (l->clients)
-        put_log(l, &out, before, &m);
+    put_log(l, &out, before, &m);
     l->mark = m;
     put_tick(&out, m, &stats);
     if (!out.bad)
         send_all(l, buf_view(&out));
 }
 
+/* Is there something that somebody wants to see? What comes after this look is news. */
 static bool is_behind(struct live *l)
 {
     struct source_stats stats;
-    return mark_now(l, &stats).seq > l->mark.seq;
+    lock(l);
+    l->news = false;
+    unlock(l);
+    return l->clients && mark_now(l, &stats).seq > l->mark.seq;
 }
 
 static void *run(void *arg)
@@ -280,7 +292,8 @@ static void *run(void *arg)
     l->beat_mono_ns = clock_mono(l->api->clock);
     for (;;) {
         int64_t now = clock_mono(l->api->clock);
-        struct client *joining = sleep_for(l, next_ns(l, is_behind(l), now), &stop);
+        bool behind = is_behind(l);
+        struct client *joining = sleep_for(l, next_ns(l, behind, now), l->clients && !behind, &stop);
         take_in(l, joining);
         if (stop)
             return NULL;
