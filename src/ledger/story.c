@@ -72,6 +72,7 @@ enum err story_read(struct source *src, const struct prices *prices, struct str 
         st.has_traces = spans.n > 0;
         tell_all(&t, &events);
         tell_spans(&t, &spans);
+        story_share(&st, mem);
         *ret = st;
     }
     map_done(&t.prompts);

@@ -54,6 +54,8 @@ struct tool_call {
     int64_t input_bytes, result_bytes;
     int64_t success;                               /* 1, 0; STORY_NONE: it did not run, or not yet */
     int32_t prompt;
+    int64_t nanos;                                 /* inferred: its share of the request that read its result */
+    bool paid;                                     /* a request read it */
 };
 
 struct prompt {
@@ -97,6 +99,7 @@ struct story {
     struct mark *marks;
     uint32_t nmarks;
     struct spent spent;
+    int64_t prompts_nanos;                         /* of requests that read no tool's result; with all tools' shares the whole */
     uint32_t events, spans;
     bool has_traces;
 };

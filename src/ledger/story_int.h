@@ -47,6 +47,9 @@ struct kind {
 extern const struct kind story_events[], story_spans[];            /* end with an empty name */
 extern const struct kind story_other;              /* events without a row of their own */
 
+/* story_shares.c: the tools' shares of what requests cost. */
+void story_share(struct story *st, struct arena *mem);
+
 /* story_people.c: who and where, from whatever column says it. */
 void story_people_block(struct telling *t, const struct block *b);
 

@@ -137,6 +137,8 @@ static void put_tool(struct jw *w, const struct tool_call *c)
     put_text(w, S("error"), c->error);
     put_text(w, S("commit"), c->commit);
     put_int(w, S("prompt"), c->prompt);
+    put_money(w, S("inferred_usd"), c->paid ? c->nanos : STORY_NONE);
+    put_ns(w, S("inferred_nano_usd"), c->paid ? c->nanos : STORY_NONE);
     jw_obj_end(w);
 }
 
@@ -208,6 +210,7 @@ static void put_head(struct jw *w, const struct story *st)
     jw_kv_i64(w, S("spans"), st->spans);
     jw_kv_bool(w, S("traces"), st->has_traces);
     put_spent(w, &st->spent);
+    put_ns(w, S("prompts_nano_usd"), st->prompts_nanos);
 }
 
 #define PUT_LIST(w, key, put, list, n)       \

@@ -45,6 +45,8 @@ def one_recording(name, truth):
         by_prompt = sum(int(p['spent']['nano_usd']) for p in s['prompts'])
         outside = sum(round(q['usd'] * 1e9) for q in s['requests'] if q['prompt'] is None and q['usd'] is not None)
         check(name + ': prompts add up', by_prompt + outside, int(s['spent']['nano_usd']))
+        shares = sum(int(t['inferred_nano_usd'] or 0) for t in s['tools'])
+        check(name + ': shares add up', shares + int(s['prompts_nano_usd']), int(s['spent']['nano_usd']))
         check(name + ': every tool has a name', all(t['name'] for t in s['tools']))
 
 
@@ -61,6 +63,7 @@ def what_traces_know():
     check('waited for permission', round(bash['wait_ms']), 181)
     check('ran', bash['run_ms'], 144)
     check('attempts', [q['attempts'] for q in s['requests']], [1] * 5)
+    check('who read which result pays', (bash['inferred_usd'], by_id[agent['parent_tool']]['inferred_usd']), (0.0083968, 0.080259))
     check('the agent\'s share', agent['spent']['requests'], 2)
     check('two prompts', [p['length'] for p in s['prompts']], [23, 687])
 
