@@ -1,7 +1,8 @@
 /* fuzz/fuzz_chunk.c -- the chunk codec against arbitrary bytes.
  *
  * The first byte says how the rest is used: as a blob with a checksum put right, as
- * a payload under any encoding, or as rows that are written, read back and compared.
+ * a payload under any encoding, or as rows of events or samples that are written, read back
+ * and compared.
  * Nothing may crash, and what was written comes back.
  */
 #include <stdint.h>
@@ -36,16 +37,34 @@ static uint64_t touch(const struct column *c, uint32_t rows)
     return sum;
 }
 
-/* Every third row from the second on, of an attribute and of each fixed column. */
-static void read_some(struct str blob, const struct chunk_col *col, uint32_t rows, struct arena *mem)
+/* A shape as a chunk of samples may have it: runs of three rows, pieces of ten or eleven, every
+ * row of a moment of its own. */
+static struct chunk_shape shape(struct arena *mem, uint32_t rows)
 {
+    uint32_t *end = arena_new(mem, uint32_t, rows), *moment = arena_new(mem, uint32_t, rows), *piece = arena_new(mem, uint32_t, rows);
+    struct chunk_shape s = { .rows = rows, .nmoments = rows, .run_end = end, .moment = moment, .piece_end = piece };
+    for (uint32_t i = 0; i < rows; i++) {
+        if (i % 3 == 0)
+            moment[s.nruns] = i;
+        if (i % 3 == 2 || i + 1 == rows)
+            end[s.nruns++] = i + 1;
+        if (i % 11 == 9 || i + 1 == rows)
+            piece[s.npieces++] = i + 1;
+    }
+    return s;
+}
+
+/* Every third row from the second on, of an attribute and of each fixed column. */
+static void read_some(struct str blob, const struct chunk_col *col, const struct chunk_shape *s, struct arena *mem)
+{
+    uint32_t rows = s->rows;
     struct chunk_payload p;
     struct column c;
     const void *array;
     uint32_t *sel = arena_new(mem, uint32_t, rows), n = 0;
     for (uint32_t i = 1; i < rows; i += 3)
         sel[n++] = i;
-    if (n && !chunk_payload(blob, COLUMN, rows, mem, &p, NULL) && !chunk_column_some(p, col, rows, times(mem, n), sel, n, mem, &c, NULL))
+    if (n && !chunk_payload(blob, COLUMN, rows, mem, &p, NULL) && !chunk_column_some(p, col, s, times(mem, n), sel, n, mem, &c, NULL))
         (void)touch(&c, n);
     for (unsigned i = 0; n && i < CHUNK_FIXED_COUNT; i++)
         if (!chunk_payload(blob, i, rows, mem, &p, NULL))
@@ -58,18 +77,26 @@ static unsigned read_all(struct str blob, uint32_t rows, struct arena *mem)
     unsigned n = 0;
     struct chunk_col col = { .key = { PLACE_ATTR, S("a") }, .column = COLUMN };
     struct column c;
-    if (!chunk_column_read(blob, &col, rows, times(mem, rows), mem, &c, NULL))
+    struct chunk_shape sh = shape(mem, rows), other;
+    const uint32_t *of;
+    if (!chunk_column_read(blob, &col, &sh, times(mem, rows), mem, &c, NULL))
         (void)touch(&c, rows);
-    read_some(blob, &col, rows, mem);
+    read_some(blob, &col, &sh, mem);
     struct chunk_summary s;
     n += chunk_summary_read(blob, mem, &s, NULL) == OK;
+    if (!chunk_shape_read(blob, rows, mem, &other, NULL)) {
+        n++;
+        CHECK(other.nruns && other.run_end[other.nruns - 1] == rows);
+        if (other.nmoments)
+            (void)!chunk_moments_of(&other, NULL, mem, &of, NULL);
+    }
     bool maybe;
     n += chunk_filter_test(blob, S("x"), &maybe, NULL) == OK;
     for (unsigned i = 0; i < CHUNK_FIXED_COUNT; i++) {
         struct str blobs[CHUNK_FIXED_COUNT] = { 0 };
         struct block b = { 0 };
         blobs[i] = blob;
-        n += chunk_fixed_read(blobs, rows, mem, &b, NULL) == OK;
+        n += chunk_fixed_read(blobs, &sh, mem, &b, NULL) == OK;
     }
     return n;
 }
@@ -92,7 +119,8 @@ static void as_payload(const uint8_t *p, size_t n, uint8_t enc, uint32_t rows, u
     buf_init(&b, CHUNK_RAW_MAX);
     buf_put(&b, p, n);
     struct str blob;
-    if (!blob_seal(&b, (enum chunk_enc)enc, what, mem, &blob, NULL))
+    struct blob_kind kind = { (enum chunk_enc)(enc & 127), (enum chunk_grain)(n % 3), enc >> 7 };
+    if (!blob_seal(&b, kind, what, mem, &blob, NULL))
         (void)read_all(blob, rows, mem);
 }
 
@@ -135,8 +163,10 @@ static void check_same(const struct value *a, const struct value *b)
 }
 
 /* Rows read alone are as in the whole column. */
-static void check_some(struct str blob, const struct chunk_col *col, uint32_t rows, const struct column *whole, struct arena *mem)
+static void check_some(struct str blob, const struct chunk_col *col, const struct chunk_shape *s, const struct column *whole,
+                       struct arena *mem)
 {
+    uint32_t rows = s->rows;
     struct chunk_payload p;
     struct column some;
     uint32_t *sel = arena_new(mem, uint32_t, rows), n = 0;
@@ -146,7 +176,7 @@ static void check_some(struct str blob, const struct chunk_col *col, uint32_t ro
         sel[n++] = i;
     }
     CHECK(chunk_payload(blob, COLUMN, rows, mem, &p, NULL) == OK);
-    CHECK(chunk_column_some(p, col, rows, own, sel, n, mem, &some, NULL) == OK);
+    CHECK(chunk_column_some(p, col, s, own, sel, n, mem, &some, NULL) == OK);
     for (uint32_t i = 0; i < n; i++) {
         struct value a = column_value(&some, i), b = column_value(whole, sel[i]);
         check_same(&a, &b);
@@ -181,12 +211,67 @@ static void round_trip(const uint8_t *p, size_t n, uint32_t rows, struct arena *
     if (!some)
         return;
     struct column got;
-    CHECK(chunk_column_read(out.blobs[out.nblobs - 1].data, &s.cols[0], rows, t, mem, &got, NULL) == OK);
+    struct chunk_shape sh;
+    CHECK(out.blobs[0].column == CHUNK_RUNS && chunk_shape_read(out.blobs[0].data, rows, mem, &sh, NULL) == OK);
+    CHECK(chunk_column_read(out.blobs[out.nblobs - 1].data, &s.cols[0], &sh, t, mem, &got, NULL) == OK);
     for (uint32_t i = 0; i < rows; i++) {          /* times ascend and there are no sessions: the order is the same */
         struct value v = column_value(&got, i);
         check_same(&v, &dict[code[i]]);
     }
-    check_some(out.blobs[out.nblobs - 1].data, &s.cols[0], rows, &got, mem);
+    check_some(out.blobs[out.nblobs - 1].data, &s.cols[0], &sh, &got, mem);
+}
+
+/* Samples of a few series whose times, values and starts come from the bytes, by seq. */
+static void round_trip_samples(const uint8_t *p, size_t n, uint32_t rows, struct arena *mem)
+{
+    enum { SERIES = 5 };
+    static const struct value dict[SERIES + 1] = { { 0 }, { .type = V_STR, .s = { "a", 1 } }, { .type = V_STR, .s = { "b", 1 } },
+                                                   { .type = V_STR, .s = { "c", 1 } }, { .type = V_STR, .s = { "d", 1 } },
+                                                   { .type = V_STR, .s = { "e", 1 } } };
+    static const uint32_t codes[SERIES] = { 1, 2, 3, 4, 5 };
+    int64_t *v[3];
+    double *value = arena_new(mem, double, rows);
+    uint32_t *series = arena_new(mem, uint32_t, rows), *sel = arena_new(mem, uint32_t, rows);
+    uint64_t *seq = arena_new(mem, uint64_t, rows);
+    uint8_t *small = arena_new(mem, uint8_t, rows);
+    for (size_t k = 0; k < LEN(v); k++)
+        v[k] = arena_new(mem, int64_t, rows);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint8_t x[12] = { 0 };
+        memcpy(x, p, MIN(n, sizeof x));
+        p += MIN(n, sizeof x);
+        n -= MIN(n, sizeof x);
+        sel[i] = i;
+        seq[i] = i;
+        series[i] = x[0] % SERIES;
+        small[i] = x[1] % 3;
+        v[0][i] = x[2] * INT64_C(1000000);
+        v[1][i] = x[2] + (x[1] >> 4);
+        v[2][i] = x[1] & 8 ? x[3] : 7;
+        if (x[1] & 4)
+            memcpy(&value[i], x + 4, sizeof *value);
+        else
+            value[i] = x[4] / 100.0 + x[5];
+    }
+    struct column col = { .key = { PLACE_LABEL, S("__name__") }, .code = codes, .dict = dict, .ndict = SERIES + 1 };
+    struct block in = { .n = rows, .sel = sel, .nsel = rows, .time_ns = v[0], .recv_ns = v[1], .start_ns = v[2], .value = value,
+                        .temporality = small, .origin = small, .seq = seq, .cols = &col, .ncols = 1, .series = series, .nseries = SERIES };
+    struct chunk_out out;
+    CHECK(chunk_encode(TABLE_SAMPLE, &in, 0, mem, &out, NULL) == OK);
+    struct str fixed[CHUNK_FIXED_COUNT] = { 0 };
+    for (uint32_t i = 0; i < out.nblobs; i++)
+        if (out.blobs[i].column < CHUNK_FIXED_COUNT)
+            fixed[out.blobs[i].column] = out.blobs[i].data;
+    struct chunk_shape sh;
+    struct block b = { 0 };
+    CHECK(chunk_shape_read(fixed[CHUNK_RUNS], rows, mem, &sh, NULL) == OK && chunk_fixed_read(fixed, &sh, mem, &b, NULL) == OK);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t k = b.seq[i];
+        CHECK(k < rows && sel[k] == k);
+        sel[k] = UINT32_MAX;                       /* each once */
+        CHECK(b.time_ns[i] == v[0][k] && b.recv_ns[i] == v[1][k] && b.start_ns[i] == v[2][k] && b.temporality[i] == small[k]);
+        CHECK(memcmp(&b.value[i], &value[k], sizeof *value) == 0);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -195,14 +280,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct arena mem;
     arena_init(&mem, (size_t)16 << 20);
-    static const uint32_t whats[] = { COLUMN, BLOB_SUMMARY, BLOB_FILTER, CHUNK_TIME, CHUNK_VALUE, CHUNK_ORIGIN };
-    uint32_t rows = 1 + data[1] * (uint32_t)ROWS_MAX / 256, what = whats[data[0] / 3 % LEN(whats)];
-    if (data[0] % 3 == 0)
+    static const uint32_t whats[] = { COLUMN, BLOB_SUMMARY, BLOB_FILTER, CHUNK_TIME, CHUNK_VALUE, CHUNK_ORIGIN, CHUNK_RUNS, CHUNK_STEPS };
+    uint32_t rows = 1 + data[1] * (uint32_t)ROWS_MAX / 256, what = whats[data[0] / 4 % LEN(whats)];
+    if (data[0] % 4 == 0)
         as_blob(data + 2, size - 2, rows, what, &mem);
-    else if (data[0] % 3 == 1)
+    else if (data[0] % 4 == 1)
         as_payload(data + 3, size - 3, data[2], rows, what, &mem);
-    else
+    else if (data[0] % 4 == 2)
         round_trip(data + 2, size - 2, rows, &mem);
+    else
+        round_trip_samples(data + 2, size - 2, rows, &mem);
     arena_done(&mem);
     return 0;
 }

@@ -259,7 +259,7 @@ struct cached *cache_keep_column(struct cache *c, struct cache_key key, const st
     return insert(c, x);
 }
 
-static struct cached *keep_bytes(struct cache *c, struct cache_key key, struct str s, uint8_t enc, size_t stored)
+static struct cached *keep_bytes(struct cache *c, struct cache_key key, struct str s, uint8_t enc, uint8_t grain, size_t stored)
 {
     size_t bytes = padded(sizeof(struct cached)) + s.n;
     if (!reserve(c, bytes))
@@ -271,18 +271,19 @@ static struct cached *keep_bytes(struct cache *c, struct cache_key key, struct s
     x->fixed = at;
     x->raw = (struct str){ at, s.n };
     x->enc = enc;
+    x->grain = grain;
     x->stored = stored;
     return insert(c, x);
 }
 
 struct cached *cache_keep_fixed(struct cache *c, struct cache_key key, const void *array, size_t bytes, size_t stored)
 {
-    return keep_bytes(c, key, (struct str){ array, bytes }, 0, stored);
+    return keep_bytes(c, key, (struct str){ array, bytes }, 0, 0, stored);
 }
 
-struct cached *cache_keep_raw(struct cache *c, struct cache_key key, uint8_t enc, struct str raw, size_t stored)
+struct cached *cache_keep_raw(struct cache *c, struct cache_key key, uint8_t enc, uint8_t grain, struct str raw, size_t stored)
 {
-    return keep_bytes(c, key, raw, enc, stored);
+    return keep_bytes(c, key, raw, enc, grain, stored);
 }
 
 /* ---- letting go ------------------------------------------------------------ */

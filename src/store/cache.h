@@ -18,7 +18,12 @@
 
 struct cache;
 
-enum cached_kind { CACHED_COLUMN, CACHED_FIXED, CACHED_RAW, CACHED_FILTER, CACHED_NUMBERS };
+enum cached_kind {
+    CACHED_COLUMN, CACHED_FIXED, CACHED_RAW, CACHED_FILTER, CACHED_NUMBERS,
+    CACHED_SHAPE,                                  /* of a chunk: runs, moments, pieces */
+    CACHED_RUNS,                                   /* a column with a value a run */
+    CACHED_PIECE,                                  /* one of a column's pieces, inflated */
+};
 
 struct cache_key {
     uint64_t part, chunk;
@@ -28,10 +33,11 @@ struct cache_key {
 
 struct cached {
     struct cache_key key;
-    struct column col;                             /* CACHED_COLUMN */
-    const void *fixed;                             /* CACHED_FIXED, CACHED_NUMBERS: the array */
-    struct str raw;                                /* CACHED_RAW: the payload; CACHED_FILTER: the blob */
-    uint8_t enc;                                   /* CACHED_RAW: how it is encoded */
+    struct column col;                             /* CACHED_COLUMN, CACHED_RUNS */
+    const void *fixed;                             /* CACHED_FIXED, CACHED_NUMBERS, CACHED_SHAPE: the array */
+    struct str raw;                                /* CACHED_RAW, CACHED_PIECE: the payload; CACHED_FILTER: the blob */
+    uint8_t enc;                                   /* CACHED_RAW, CACHED_PIECE: how it is encoded; CACHED_FIXED: its grain */
+    uint8_t grain;                                 /* CACHED_RAW: of its values */
     size_t stored;                                 /* bytes of the blob it came from, for whoever counts */
     /* private to cache.c from here */
     uint32_t refs;                                 /* atomic */
@@ -47,6 +53,6 @@ void cached_unref(struct cached *x);               /* NULL is fine */
 /* Copies; NULL if there is no room for it. The dictionary's texts stand together then. */
 struct cached *cache_keep_column(struct cache *c, struct cache_key key, const struct column *col, uint32_t rows, size_t stored);
 struct cached *cache_keep_fixed(struct cache *c, struct cache_key key, const void *array, size_t bytes, size_t stored);
-struct cached *cache_keep_raw(struct cache *c, struct cache_key key, uint8_t enc, struct str raw, size_t stored);
+struct cached *cache_keep_raw(struct cache *c, struct cache_key key, uint8_t enc, uint8_t grain, struct str raw, size_t stored);
 void cache_sweep(struct cache *c, int64_t before_mono);                 /* those not used since go */
 size_t cache_bytes(struct cache *c);

@@ -20,6 +20,8 @@ struct chunk_reading {
     struct str filter;
     struct arena mem;
     struct block fixed;                            /* times only */
+    struct chunk_shape shape;                      /* rows 0: not read */
+    struct str steps;                              /* the blob: what goes by moment needs it */
     uint32_t fixed_seen;                           /* bit 1 << column */
     bool *seen;                                    /* of the summary's columns */
     bool broken;                                   /* times do not decode: columns of times cannot either */
@@ -83,6 +85,21 @@ static void same_bits(struct chunk_reading *r, const char *what, const uint8_t *
         damage(r, "its summary says %#x of %s, its rows say %#x", bits, what, have);
 }
 
+static void shape_column(struct chunk_reading *r, struct str blob)
+{
+    struct fault f = { 0 };
+    struct chunk_shape s;
+    if (chunk_shape_read(blob, r->k.sum.rows, &r->mem, &s, &f)) {
+        r->broken = true;
+        damage(r, "%s", f.msg);
+        return;
+    }
+    r->fixed_seen |= 1u << CHUNK_RUNS;
+    r->shape = s;
+    if (s.nruns != r->k.sum.runs)
+        damage(r, "its summary says %u runs, its rows stand in %u", r->k.sum.runs, s.nruns);
+}
+
 static void fixed_column(struct chunk_reading *r, enum chunk_fixed column, struct str blob)
 {
     const struct chunk_summary *s = &r->k.sum;
@@ -90,8 +107,18 @@ static void fixed_column(struct chunk_reading *r, enum chunk_fixed column, struc
     struct block b = { 0 };
     struct str blobs[CHUNK_FIXED_COUNT] = { 0 };
     struct fault f = { 0 };
+    if (column == CHUNK_RUNS) {
+        shape_column(r, blob);
+        return;
+    }
+    if (!r->shape.rows)
+        return;
+    if (column == CHUNK_STEPS)
+        r->steps = arena_str(&r->mem, blob);
+    mem = r->mem;
+    blobs[CHUNK_STEPS] = r->steps;
     blobs[column] = blob;
-    if (chunk_fixed_read(blobs, s->rows, &mem, &b, &f)) {
+    if (chunk_fixed_read(blobs, &r->shape, &mem, &b, &f)) {
         r->broken |= column == CHUNK_TIME;
         damage(r, "%s", f.msg);
         return;
@@ -254,7 +281,7 @@ static void attribute_column(struct chunk_reading *r, uint32_t i, struct str blo
     r->seen[i] = true;
     if (r->broken)
         return;
-    if (chunk_column_read(blob, col, r->k.sum.rows, r->fixed.time_ns, &mem, &c, &f)) {
+    if (chunk_column_read(blob, col, &r->shape, r->fixed.time_ns, &mem, &c, &f)) {
         damage(r, "column %u (" STR_FMT "): %s", col->column, STR_ARG(col->key.name), f.msg);
         return;
     }
@@ -288,7 +315,7 @@ void check_chunk_column(struct chunk_reading *r, uint32_t column, struct str blo
 
 static uint32_t fixed_wanted(const struct chunk_summary *s)
 {
-    uint32_t want = 1u << CHUNK_TIME | 1u << CHUNK_RECV | 1u << CHUNK_ORIGIN | 1u << CHUNK_SEQ;
+    uint32_t want = 1u << CHUNK_RUNS | 1u << CHUNK_TIME | 1u << CHUNK_RECV | 1u << CHUNK_ORIGIN | 1u << CHUNK_SEQ;
     if (s->table == TABLE_SAMPLE)
         want |= 1u << CHUNK_START | 1u << CHUNK_VALUE | 1u << CHUNK_TEMPORALITY;
     return s->claimed_min || s->claimed_max ? want | 1u << CHUNK_CLAIMED : want;
@@ -296,7 +323,7 @@ static uint32_t fixed_wanted(const struct chunk_summary *s)
 
 void check_chunk_end(struct chunk_reading *r, bool content_is_there)
 {
-    uint32_t missing = fixed_wanted(&r->k.sum) & ~r->fixed_seen;
+    uint32_t want = fixed_wanted(&r->k.sum) | (r->shape.stepped ? 1u << CHUNK_STEPS : 0), missing = want & ~r->fixed_seen;
     for (uint32_t i = 0; i < CHUNK_FIXED_COUNT && !r->broken; i++)
         if (missing >> i & 1)
             damage(r, "column %u is missing or cannot be read", i);

@@ -3,11 +3,14 @@
  *     0        1         2       3      4          8              n - 8        n
  *     | format | encoding | flags | zero | raw size | payload ...  | checksum  |
  *
+ * Flags: FLAG_ZSTD; what a value stands for (a row, a run, a moment); FLAG_PIECES, where the
+ * payload is pieces, each compressed by itself (chunk_piece.c), and raw size that of all.
+ *
  * The checksum is XXH3 over all that is before it, seeded with what the blob
  * stands for (a column's number, summary, filter), so that a blob found in the
- * place of another is damage too. Payload is zstd level 1 where that is smaller
- * (FLAG_ZSTD); higher levels gained 3 to 6 % on events for five times the time,
- * and belong into compaction.
+ * place of another is damage too. Payload is zstd level 1 where that is smaller;
+ * higher levels gained 3 to 6 % on events for five times the time, and belong into
+ * compaction.
  *
  * Sizes are never trusted: blob_open() asks for the memory that the worst payload
  * of that size can make the decoders take, before any of it is taken.
@@ -18,7 +21,8 @@
 #include "base/zip.h"
 #include "store/chunk_int.h"
 
-enum { BLOB_FORMAT = 2, HEAD_SIZE = 8, SUM_SIZE = 8, FLAG_ZSTD = 1 };
+enum { BLOB_FORMAT = 3, HEAD_SIZE = 8, SUM_SIZE = 8 };
+enum { FLAG_ZSTD = 1, GRAIN_SHIFT = 1, GRAIN_MASK = 3, FLAG_PIECES = 8, FLAGS = 15 };
 enum { ZSTD_LEVEL = 1, ZSTD_WORTH = 24 };          /* smaller payloads never win against zstd's own header */
 /* The most that decoding takes per row: a value, a code, numbers on the way, the text
  * of a UUID or a prefix; and per byte of payload: hex doubles it. */
@@ -119,7 +123,21 @@ void put_str(struct buf *b, struct str s)
 
 /* --- the envelope -------------------------------------------------------------- */
 
-enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t what, struct arena *mem, struct str *ret,
+enum err blob_pack(struct str raw, struct buf *room, struct str *ret, struct fault *f)
+{
+    *ret = raw;
+    if (raw.n <= ZSTD_WORTH)
+        return OK;
+    buf_clear(room);
+    enum err e = zip_zstd(raw, ZSTD_LEVEL, room);
+    if (e)
+        return fault_set(f, e, 0, "a column of a chunk cannot be compressed");
+    if (room->n < raw.n)
+        *ret = buf_view(room);
+    return OK;
+}
+
+enum err blob_seal(const struct buf *payload, struct blob_kind kind, uint32_t what, struct arena *mem, struct str *ret,
                    struct fault *f)
 {
     if (payload->bad || payload->n > CHUNK_RAW_MAX)
@@ -128,22 +146,17 @@ enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t what,
     CLEANUP(buf_done) struct buf packed = { 0 };
     buf_init(&packed, CHUNK_RAW_MAX + CHUNK_RAW_MAX / 64);
     struct str body = buf_view(payload);
-    uint8_t flags = 0;
-    if (payload->n > ZSTD_WORTH && enc != ENC_FILTER) {
-        enum err e = zip_zstd(body, ZSTD_LEVEL, &packed);
+    if (kind.enc != ENC_FILTER && !kind.pieces) {
+        enum err e = blob_pack(buf_view(payload), &packed, &body, f);
         if (e)
-            return fault_set(f, e, 0, "a column of a chunk cannot be compressed");
-        if (packed.n < payload->n) {
-            body = buf_view(&packed);
-            flags = FLAG_ZSTD;
-        }
+            return e;
     }
 
     size_t n = HEAD_SIZE + body.n + SUM_SIZE;
     uint8_t *p = arena_alloc(mem, n, 1);
     p[0] = BLOB_FORMAT;
-    p[1] = (uint8_t)enc;
-    p[2] = flags;
+    p[1] = (uint8_t)kind.enc;
+    p[2] = (uint8_t)((body.n < payload->n ? FLAG_ZSTD : 0) | kind.grain << GRAIN_SHIFT | (kind.pieces ? FLAG_PIECES : 0));
     p[3] = 0;
     store_le(p + 4, payload->n, 4);
     if (body.n)
@@ -160,7 +173,7 @@ bool blob_room(const struct arena *mem, size_t raw, uint32_t rows)
 }
 
 struct blob {
-    enum chunk_enc enc;
+    struct blob_kind kind;
     bool packed;
     size_t raw;
     struct str body;
@@ -178,12 +191,13 @@ static enum err blob_check(struct str blob, uint32_t what, struct blob *ret, str
         return fault_set(f, E_UNSUPPORTED, 0, "column %u: block format %u, this ccmon reads %d", what, p[0], BLOB_FORMAT);
 
     struct blob b = {
-        .enc = (enum chunk_enc)p[1],
-        .packed = p[2] == FLAG_ZSTD,
+        .kind = { (enum chunk_enc)p[1], (enum chunk_grain)(p[2] >> GRAIN_SHIFT & GRAIN_MASK), p[2] & FLAG_PIECES },
+        .packed = p[2] & FLAG_ZSTD,
         .raw = (size_t)load_le(p + 4, 4),
         .body = str_sub(blob, HEAD_SIZE, blob.n - HEAD_SIZE - SUM_SIZE),
     };
-    if (p[3] || p[2] > FLAG_ZSTD || b.raw > CHUNK_RAW_MAX || (!b.packed && b.raw != b.body.n))
+    if (p[3] || p[2] > FLAGS || b.kind.grain > CHUNK_BY_MOMENT || b.raw > CHUNK_RAW_MAX || (!b.packed && b.raw != b.body.n) ||
+        (b.kind.pieces && b.packed))
         return fault_set(f, E_CORRUPT, 0, "column %u: bad header", what);
     *ret = b;
     return OK;
@@ -195,20 +209,39 @@ enum err blob_view(struct str blob, uint32_t what, enum chunk_enc *ret_enc, stru
     enum err e = blob_check(blob, what, &b, f);
     if (e)
         return e;
-    if (b.packed)
+    if (b.packed || b.kind.pieces)
         return fault_set(f, E_CORRUPT, 0, "column %u: compressed where it never is", what);
     const uint8_t *p = (const uint8_t *)b.body.p;
-    *ret_enc = b.enc;
+    *ret_enc = b.kind.enc;
     *ret = (struct rd){ .p = p, .end = p + b.raw };
     return OK;
 }
 
-enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, enum chunk_enc *ret_enc,
-                   struct rd *ret, struct fault *f)
+enum err blob_pieces(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f)
+{
+    struct blob b;
+    enum err e = blob_check(blob, what, &b, f);
+    if (e)
+        return e;
+    if (!b.kind.pieces || b.kind.grain != CHUNK_BY_ROW)
+        return fault_set(f, E_CORRUPT, 0, "column %u: not in pieces", what);
+    *ret_enc = b.kind.enc;
+    *ret = (struct rd){ .p = (const uint8_t *)b.body.p, .end = (const uint8_t *)b.body.p + b.raw };
+    return OK;
+}
+
+static enum err in_one_piece(const struct blob *b, uint32_t what, struct fault *f)
+{
+    return b->kind.pieces ? fault_set(f, E_CORRUPT, 0, "column %u: in pieces where it never is", what) : OK;
+}
+
+enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, struct blob_kind *ret_kind, struct rd *ret,
+                   struct fault *f)
 {
     CHECK(rows <= CHUNK_ROWS_LIMIT);
     struct blob b;
     enum err e = blob_check(blob, what, &b, f);
+    e = e ? e : in_one_piece(&b, what, f);
     if (e)
         return e;
     if (!blob_room(mem, b.raw, rows))
@@ -222,9 +255,14 @@ enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *
     } else if (b.raw) {
         memcpy(out, b.body.p, b.raw);
     }
-    *ret_enc = b.enc;
+    *ret_kind = b.kind;
     *ret = (struct rd){ .p = out, .end = out + b.raw };
     return OK;
+}
+
+bool chunk_is_pieces(struct str blob)
+{
+    return blob.n > HEAD_SIZE && blob.p[2] & FLAG_PIECES;
 }
 
 size_t chunk_payload_size(struct str blob)
@@ -239,6 +277,7 @@ enum err chunk_payload_into(struct str blob, uint32_t column, void *out, size_t 
 {
     struct blob b;
     enum err e = blob_check(blob, column, &b, f);
+    e = e ? e : in_one_piece(&b, column, f);
     if (e)
         return e;
     CHECK(b.raw < size);
@@ -246,7 +285,7 @@ enum err chunk_payload_into(struct str blob, uint32_t column, void *out, size_t 
         return fault_set(f, E_CORRUPT, 0, "column %u cannot be inflated", column);
     if (!b.packed && b.raw)
         memcpy(out, b.body.p, b.raw);
-    *ret = (struct chunk_payload){ (uint8_t)b.enc, { out, b.raw } };
+    *ret = (struct chunk_payload){ (uint8_t)b.kind.enc, (uint8_t)b.kind.grain, { out, b.raw } };
     return OK;
 }
 
@@ -254,9 +293,9 @@ enum err chunk_payload(struct str blob, uint32_t column, uint32_t rows, struct a
                        struct fault *f)
 {
     struct rd r;
-    enum chunk_enc enc;
-    enum err e = blob_open(blob, column, rows, mem, &enc, &r, f);
+    struct blob_kind kind;
+    enum err e = blob_open(blob, column, rows, mem, &kind, &r, f);
     if (!e)
-        *ret = (struct chunk_payload){ (uint8_t)enc, { (const char *)r.p, (size_t)(r.end - r.p) } };
+        *ret = (struct chunk_payload){ (uint8_t)kind.enc, (uint8_t)kind.grain, { (const char *)r.p, (size_t)(r.end - r.p) } };
     return e;
 }

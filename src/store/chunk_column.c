@@ -21,6 +21,7 @@
 #include "store/chunk_int.h"
 
 enum { STEPS_VALUES = 64, STEPS_UP = 64, STEPS_ODD = 4 };       /* more than 1 of 64 rows new, less than 1 of 4 anything else */
+enum { RUN_WORTH = 4 };                            /* rows in a run, at least, for what need not go by run */
 enum { CODES_CHEAP = 256, NUMBERS_FROM = 32 };     /* doubles up to so many, texts of digits up to so many: a code byte wins */
 
 /* --- taking rows -------------------------------------------------------------------- */
@@ -90,6 +91,26 @@ void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n
         gather_codes(c, order, n, mem, ret);
     else
         gather_numbers(c, order, n, mem, ret);
+}
+
+/* Whether all rows of each run have the same; then v has a value a run. It is the caller's
+ * own, so it is changed in place. */
+bool chunk_vals_by_run(struct chunk_vals *v, const struct chunk_shape *s)
+{
+    if (!v->code || s->nruns > v->rows / RUN_WORTH)
+        return false;
+    for (uint32_t run = 0, i = 0; run < s->nruns; run++)
+        for (uint32_t first = i; i < s->run_end[run]; i++)
+            if (v->code[i] != v->code[first])
+                return false;
+    uint32_t *code = (uint32_t *)(uintptr_t)v->code;
+    v->present = 0;
+    for (uint32_t run = 0; run < s->nruns; run++) {
+        code[run] = code[s->run_end[run] - 1];
+        v->present += code[run] != 0;
+    }
+    v->rows = s->nruns;
+    return true;
 }
 
 /* --- looking at them ------------------------------------------------------------------ */
@@ -326,8 +347,8 @@ static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_val
         put_values(b, present_values(v, &scratch), v->present, scratch);
 }
 
-enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const int64_t *time_ns, struct arena *mem,
-                           struct arena scratch, struct str *ret, struct fault *f)
+enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, enum chunk_grain grain, const int64_t *time_ns,
+                           struct arena *mem, struct arena scratch, struct str *ret, struct fault *f)
 {
     CHECK(v->present > 0 && v->present <= v->rows);
     CLEANUP(buf_done) struct buf b = { 0 };
@@ -335,7 +356,7 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
 
     enum chunk_enc enc;
     enum time_form form = TIME_NS;
-    int64_t *offsets = is_constant(v) ? NULL : offsets_from_time(v, time_ns, &scratch, &form);
+    int64_t *offsets = is_constant(v) || !time_ns ? NULL : offsets_from_time(v, time_ns, &scratch, &form);
     if (offsets && time_wins(v, offsets, form, scratch)) {
         enc = ENC_TIME;
         buf_byte(&b, (char)form);
@@ -348,7 +369,7 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const in
             enc = ENC_STEPS;
         put_column(&b, enc, v, numbers, scratch);
     }
-    return blob_seal(&b, enc, column, mem, ret, f);
+    return blob_seal(&b, (struct blob_kind){ enc, grain, false }, column, mem, ret, f);
 }
 
 /* --- reading ---------------------------------------------------------------------------- */
@@ -563,7 +584,8 @@ enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col
         rd_numbers(&r, (enum chunk_enc)p.enc, rows, mem, &c);
         break;
     case ENC_TIME:
-        CHECK(time_ns);
+        if (!time_ns)
+            return fault_set(f, E_CORRUPT, 0, "column %u: times of no rows", col->column);
         rd_time(&r, rows, time_ns, mem, &c);
         break;
     default:
@@ -575,16 +597,25 @@ enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col *col
     return OK;
 }
 
-enum err chunk_column_read(struct str blob, const struct chunk_col *col, uint32_t rows, const int64_t *time_ns,
+enum err chunk_column_read(struct str blob, const struct chunk_col *col, const struct chunk_shape *s, const int64_t *time_ns,
                            struct arena *mem, struct column *ret, struct fault *f)
 {
     struct chunk_payload p;
+    struct column c = { .key = col->key };
     if (!blob.n) {
-        struct column c = { .key = col->key };
         absent_column(mem, &c);
         *ret = c;
         return OK;
     }
-    enum err e = chunk_payload(blob, col->column, rows, mem, &p, f);
-    return e ? e : chunk_column_decode(p, col, rows, time_ns, mem, ret, f);
+    enum err e = chunk_payload(blob, col->column, s->rows, mem, &p, f);
+    if (!e)
+        e = chunk_column_decode(p, col, chunk_count(s, (enum chunk_grain)p.grain), p.grain ? NULL : time_ns, mem, &c, f);
+    if (!e && p.grain == CHUNK_BY_MOMENT)
+        e = fault_set(f, E_CORRUPT, 0, "column %u goes by moment", col->column);
+    if (e)
+        return e;
+    *ret = c;
+    if (p.grain == CHUNK_BY_RUN)
+        column_spread(&c, s, mem, ret);
+    return OK;
 }

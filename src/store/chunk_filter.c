@@ -70,7 +70,7 @@ enum err chunk_filter_write(const struct filter_keys *k, struct arena *mem, stru
             }
         buf_grew(&b, nbits / 8);
     }
-    return blob_seal(&b, ENC_FILTER, BLOB_FILTER, mem, ret, f);
+    return blob_seal(&b, (struct blob_kind){ .enc = ENC_FILTER }, BLOB_FILTER, mem, ret, f);
 }
 
 enum err chunk_filter_test(struct str filter, struct str id, bool *ret_maybe, struct fault *f)

@@ -10,8 +10,7 @@
 #include "base/buf.h"
 #include "store/chunk.h"
 
-/* The second byte of a blob; on disk, never renumbered. 16-31 are kept free for
- * columns that are functions of the session, 32-63 for rollups. */
+/* The second byte of a blob; on disk, never renumbered. 32-63 are kept free for rollups. */
 enum chunk_enc {
     ENC_CONST = 1,     /* one value in every row */
     ENC_DICT = 2,      /* the distinct values, and a code per row */
@@ -20,6 +19,7 @@ enum chunk_enc {
     ENC_LIST = 5,      /* a value per row that has one, mostly distinct */
     ENC_TIME = CHUNK_ENC_TIME, /* a time, as the difference to the row's own */
     ENC_STEPS = 7,     /* as DICT, but each code as the difference to the one before, modulo its width */
+    ENC_RUNS = 16,     /* the lengths of the runs, where their moments begin, the lengths of the pieces */
     ENC_SUMMARY = 64,
     ENC_FILTER = 65,
 };
@@ -49,17 +49,27 @@ void put_str(struct buf *b, struct str s);
 static inline uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
 static inline int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1 ^ -(v & 1)); }
 
+/* What stands in a blob's head. */
+struct blob_kind {
+    enum chunk_enc enc;
+    enum chunk_grain grain;
+    bool pieces;
+};
 /* Compresses the payload if that makes it smaller, and closes it with a checksum. */
-MUST enum err blob_seal(const struct buf *payload, enum chunk_enc enc, uint32_t what, struct arena *mem,
-                        struct str *ret, struct fault *f);
+MUST enum err blob_seal(const struct buf *payload, struct blob_kind kind, uint32_t what, struct arena *mem, struct str *ret,
+                        struct fault *f);
 /* Checks a blob that is never compressed; the cursor points into it. */
 MUST enum err blob_view(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f);
 /* Is there room for the worst that `raw` bytes of payload and `rows` values can need? */
 bool blob_room(const struct arena *mem, size_t raw, uint32_t rows);
 /* Checks and inflates. The payload is in mem, which then has room for everything
  * that decoding `rows` rows of it may need (E_LIMIT otherwise). */
-MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, enum chunk_enc *ret_enc,
+MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, struct blob_kind *ret_kind,
                         struct rd *ret, struct fault *f);
+/* zstd where that is smaller; else *ret is the same bytes. */
+MUST enum err blob_pack(struct str raw, struct buf *room, struct str *ret, struct fault *f);
+/* A checked blob in pieces: what stands after its head. */
+MUST enum err blob_pieces(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f);
 
 /* --- chunk_num.c: arrays of numbers -------------------------------------------- */
 
@@ -73,6 +83,13 @@ void rd_doubles_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, st
 uint64_t ints_cost(const int64_t *v, size_t n);
 void put_doubles(struct buf *b, const double *v, size_t n, struct arena scratch);
 void rd_doubles(struct rd *r, double *v, size_t n, struct arena scratch);
+
+/* v is m / 10^e to the bit. */
+#define CHUNK_EXP_MAX 15
+extern const double chunk_pow10[CHUNK_EXP_MAX + 1];
+bool as_decimal(double v, unsigned e, int64_t *ret);
+/* The smallest exponent under which all but exceptions are decimals. */
+unsigned decimal_exponent(const double *v, size_t n);
 
 /* Which rows have a value: nothing if all have, else a bitmap. */
 void put_valid(struct buf *b, const uint8_t *valid, uint32_t rows);   /* NULL: all */
@@ -120,8 +137,10 @@ extern const uint32_t code_absent, code_first;     /* for CODES_SAME */
 
 /* Takes rows order[0 .. n) of an input column into the chunk's order. */
 void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret);
-MUST enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, const int64_t *time_ns, struct arena *mem,
-                                struct arena scratch, struct str *ret, struct fault *f);
+bool chunk_vals_by_run(struct chunk_vals *v, const struct chunk_shape *s);
+/* time_ns NULL: the rows of v are no rows of the chunk. */
+MUST enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, enum chunk_grain grain, const int64_t *time_ns,
+                                struct arena *mem, struct arena scratch, struct str *ret, struct fault *f);
 
 /* --- chunk_summary.c, chunk_filter.c, chunk_sort.c -------------------------------- */
 
@@ -147,3 +166,36 @@ struct chunk_order {
     uint32_t nruns;
 };
 void chunk_sort(enum table t, const struct block *in, struct arena *mem, struct chunk_order *ret);
+/* Samples in runs, these in no order. */
+void chunk_group(const struct block *in, struct arena *mem, struct chunk_order *ret);
+
+/* An LSD radix sort: keys are set in items[], sorted by, set anew. */
+struct sort_item {
+    uint64_t key;
+    uint32_t row;
+};
+struct sorter {
+    struct sort_item *items, *spare;
+    uint32_t n;
+};
+struct sorter sorter_new(uint32_t n, struct arena *mem);
+void sort_by_key(struct sorter *s);                /* keeps the order of equals */
+
+/* --- chunk_shape.c: runs, moments, pieces ------------------------------------------- */
+
+/* What chunk_shape_write() needs besides: of each row, how far its moment is behind that of the
+ * row before in its run, less one; NULL if all follow each other. */
+struct chunk_moments {
+    uint32_t n;
+    const int64_t *time_ns, *recv_ns, *seq;        /* of each */
+    const uint32_t *of;                            /* by row, in the chunk's order */
+    const int64_t *step;
+};
+void chunk_shape_find(enum table t, const struct block *in, const struct chunk_order *o, struct arena *mem,
+                      struct chunk_shape *ret, struct chunk_moments *ret_moments);
+MUST enum err chunk_shape_write(const struct chunk_shape *s, struct arena *mem, struct str *ret, struct fault *f);
+
+/* --- chunk_piece.c: fixed columns in pieces ------------------------------------------ */
+
+MUST enum err chunk_pieces_write(const struct chunk_shape *s, uint32_t column, const int64_t *ints, const double *doubles,
+                                 struct arena *mem, struct arena scratch, struct str *ret, struct fault *f);

@@ -29,7 +29,7 @@
 enum int_form { FORM_PLAIN = 0, FORM_DELTA = 1, FORM_FEW = 2 };
 enum { FEW_MAX = 2048, FEW_SLOTS = 2 * FEW_MAX, FEW_ROWS = 1024 };   /* not tried below */
 enum double_form { FORM_DECIMAL = 0, FORM_BITS = 1 };
-enum { EXP_MAX = 15, EXCEPTIONS_PART = 8 };        /* more than an eighth: bits */
+enum { EXP_MAX = CHUNK_EXP_MAX, EXCEPTIONS_PART = 8 };       /* more than an eighth: bits */
 #define MANTISSA_MAX 9007199254740992.0            /* 2^53: whole doubles below are exact */
 
 static unsigned bytes_for(uint64_t v)
@@ -375,7 +375,7 @@ void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
 
 /* --- doubles -------------------------------------------------------------------- */
 
-static const double pow10s[EXP_MAX + 1] = { 1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+const double chunk_pow10[EXP_MAX + 1] = { 1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                             1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
 
 static uint64_t bits_of(double v)
@@ -386,21 +386,21 @@ static uint64_t bits_of(double v)
 }
 
 /* The m for which m / 10^e is v to the bit. */
-static bool as_decimal(double v, unsigned e, int64_t *ret)
+bool as_decimal(double v, unsigned e, int64_t *ret)
 {
-    double scaled = v * pow10s[e];
+    double scaled = v * chunk_pow10[e];
     if (!(fabs(scaled) < MANTISSA_MAX))            /* NaN and infinities too */
         return false;
     double m = nearbyint(scaled);
-    if (bits_of(m / pow10s[e]) != bits_of(v))
+    if (bits_of(m / chunk_pow10[e]) != bits_of(v))
         return false;
     *ret = (int64_t)m;
-    return bits_of((double)*ret / pow10s[e]) == bits_of(v);     /* an integer has no -0 */
+    return bits_of((double)*ret / chunk_pow10[e]) == bits_of(v);     /* an integer has no -0 */
 }
 
 /* The smallest exponent under which all but exceptions are decimals. A value whose
  * own exponent would be above EXP_MAX is an exception and does not raise it. */
-static unsigned decimal_exponent(const double *v, size_t n)
+unsigned decimal_exponent(const double *v, size_t n)
 {
     unsigned e = 0;
     int64_t m;
@@ -459,7 +459,7 @@ static void rd_decimals(struct rd *r, double *v, size_t n, struct arena scratch)
     int64_t *m = arena_raw(&scratch, int64_t, n);
     rd_ints(r, m, n);
     for (size_t i = 0; i < n; i++)
-        v[i] = (double)m[i] / pow10s[e];
+        v[i] = (double)m[i] / chunk_pow10[e];
 
     struct rd from = { bits, bits ? bits + nodd * 8 : NULL, !bits };
     for (size_t i = 0; bits && i < nodd; i++) {
@@ -485,7 +485,7 @@ static void decimals_span(struct rd *r, double *v, size_t n, size_t lo, size_t h
     const uint8_t *bits = rd_take(r, nodd * 8);
     rd_ints_span(r, m, n, lo, hi);
     for (size_t i = 0; i < hi - lo; i++)
-        v[i] = (double)m[i] / pow10s[e];
+        v[i] = (double)m[i] / chunk_pow10[e];
 
     struct rd from = { bits, bits ? bits + nodd * 8 : NULL, !bits };
     for (size_t i = 0; bits && i < nodd; i++) {

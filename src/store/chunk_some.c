@@ -257,13 +257,34 @@ static void some_of_times(struct rd *r, uint32_t rows, const int64_t *times, con
     spread_some(offsets, code, n, nat, V_INT, mem, ret);
 }
 
-enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, uint32_t rows, const int64_t *times,
+/* The runs that rows are of. */
+static const uint32_t *runs_of(const struct chunk_shape *s, const uint32_t *sel, uint32_t n, struct arena *mem)
+{
+    uint32_t *of = arena_raw(mem, uint32_t, n), run = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        while (s->run_end[run] <= sel[i])
+            run++;
+        of[i] = run;
+    }
+    return of;
+}
+
+enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, const struct chunk_shape *s, const int64_t *times,
                            const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f)
 {
     struct column c = { .key = col->key };
     struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
+    uint32_t rows = s->rows;
     if (!blob_room(mem, p.raw.n, rows))
         return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", col->column);
+    if (p.grain) {
+        if (p.grain != CHUNK_BY_RUN)
+            return fault_set(f, E_CORRUPT, 0, "column %u goes by moment", col->column);
+        enum err e = chunk_column_decode(p, col, s->nruns, NULL, mem, &c, f);
+        if (!e)
+            column_gather(&c, runs_of(s, sel, n, mem), n, mem, ret);
+        return e;
+    }
     switch (p.enc) {
     case ENC_CONST:
         return chunk_column_decode(p, col, rows, NULL, mem, ret, f);
@@ -299,14 +320,11 @@ enum err chunk_fixed_some(struct chunk_payload p, enum chunk_fixed column, uint3
     bool bytes = column == CHUNK_TEMPORALITY || column == CHUNK_ORIGIN;
     if (!blob_room(mem, p.raw.n, rows))
         return fault_set(f, E_LIMIT, 0, "column %u needs more memory than a query may have", (unsigned)column);
-    if (p.enc != (column == CHUNK_VALUE ? ENC_DOUBLE : ENC_INT))
+    if (p.enc != ENC_INT || p.grain)
         return fault_set(f, E_CORRUPT, 0, "column %u: encoding %u", (unsigned)column, p.enc);
     int64_t *v = arena_raw(mem, int64_t, n);
     uint64_t all = 0;
-    if (column == CHUNK_VALUE)
-        some_doubles(&r, rows, sel, n, (double *)(void *)v, *mem);
-    else
-        some_ints(&r, rows, sel, n, v, *mem);
+    some_ints(&r, rows, sel, n, v, *mem);
     *ret = v;
     if (bytes) {
         uint8_t *out = arena_raw(mem, uint8_t, n);

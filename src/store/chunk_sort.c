@@ -25,19 +25,9 @@
 #include "base/hash.h"
 #include "store/chunk_int.h"
 
-struct sort_item {
-    uint64_t key;
-    uint32_t row;
-};
-
 /* --- by one key ------------------------------------------------------------------------ */
 
-struct sorter {
-    struct sort_item *items, *spare;
-    uint32_t n;
-};
-
-static struct sorter sorter_new(uint32_t n, struct arena *mem)
+struct sorter sorter_new(uint32_t n, struct arena *mem)
 {
     return (struct sorter){ arena_raw(mem, struct sort_item, n + 1u), arena_raw(mem, struct sort_item, n + 1u), n };
 }
@@ -60,8 +50,7 @@ static bool sort_by_byte(struct sort_item *from, struct sort_item *to, uint32_t 
     return true;
 }
 
-/* By the keys in items[], keeping the order of equals. */
-static void sort_by_key(struct sorter *s)
+void sort_by_key(struct sorter *s)
 {
     uint64_t differ = 0;
     bool ascend = true;
@@ -253,13 +242,13 @@ static void end_runs(const struct block *in, uint32_t from, uint32_t to, uint32_
         }
 }
 
-static void sort_samples(const struct block *in, struct arena *mem, struct chunk_order *o)
+static void sort_samples(const struct block *in, bool ranked, struct arena *mem, struct chunk_order *o)
 {
     uint32_t n = in->nsel, ncols;
     struct arena scratch = *mem;
     const struct column **cols = label_columns(in, &scratch, &ncols);
     struct series s = in->series ? given_series(in, &scratch) : found_series(in, cols, ncols, &scratch);
-    uint32_t *rank = rank_series(&s, cols, ncols, &scratch);
+    uint32_t *rank = rank_series(&s, cols, ranked ? ncols : 0, &scratch);
     uint32_t *end = arena_new(&scratch, uint32_t, s.n + 1u);     /* of each rank, where its next row goes */
     for (uint32_t i = 0; i < n; i++)
         end[rank[s.of[i]] + 1]++;
@@ -325,18 +314,30 @@ static void sort_records(enum table t, const struct block *in, struct arena *mem
     }
 }
 
+static struct chunk_order order_new(const struct block *in, struct arena *mem)
+{
+    for (uint32_t i = 0; i < in->nsel; i++)
+        CHECK(in->sel[i] < in->n);
+    return (struct chunk_order){ .row = arena_raw(mem, uint32_t, in->nsel), .run_end = arena_raw(mem, uint32_t, in->nsel) };
+}
+
 void chunk_sort(enum table t, const struct block *in, struct arena *mem, struct chunk_order *ret)
 {
-    uint32_t n = in->nsel;
-    struct chunk_order o = { .row = arena_raw(mem, uint32_t, n), .run_end = arena_raw(mem, uint32_t, n) };
-    for (uint32_t i = 0; i < n; i++)
-        CHECK(in->sel[i] < in->n);
+    struct chunk_order o = order_new(in, mem);
     if (t == TABLE_SAMPLE) {
-        o.element = arena_raw(mem, uint32_t, n);
-        sort_samples(in, mem, &o);
+        o.element = arena_raw(mem, uint32_t, in->nsel);
+        sort_samples(in, true, mem, &o);
     } else {
         CHECK(!in->series);
         sort_records(t, in, mem, &o);
     }
+    *ret = o;
+}
+
+void chunk_group(const struct block *in, struct arena *mem, struct chunk_order *ret)
+{
+    struct chunk_order o = order_new(in, mem);
+    o.element = arena_raw(mem, uint32_t, in->nsel);
+    sort_samples(in, false, mem, &o);
     *ret = o;
 }

@@ -131,6 +131,7 @@ enum err chunk_summary_write(const struct chunk_summary *s, struct arena *mem, s
     buf_init(&b, CHUNK_RAW_MAX);
     buf_byte(&b, (char)s->table);
     put_varint(&b, s->rows);
+    put_varint(&b, s->runs);
     put_varint(&b, s->level);
     put_varint(&b, s->tenant);
     put_range(&b, s->time_min, s->time_max);
@@ -144,7 +145,7 @@ enum err chunk_summary_write(const struct chunk_summary *s, struct arena *mem, s
     put_varint(&b, s->ncols);
     for (uint32_t i = 0; i < s->ncols; i++)
         put_col(&b, &s->cols[i], *mem);
-    return blob_seal(&b, ENC_SUMMARY, BLOB_SUMMARY, mem, ret, f);
+    return blob_seal(&b, (struct blob_kind){ .enc = ENC_SUMMARY }, BLOB_SUMMARY, mem, ret, f);
 }
 
 /* --- reading ---------------------------------------------------------------------------- */
@@ -203,13 +204,15 @@ static void rd_col(struct rd *r, uint32_t rows, struct arena *mem, struct chunk_
 static void rd_head(struct rd *r, struct chunk_summary *s)
 {
     uint8_t table = rd_byte(r);
-    uint64_t rows = rd_varint(r), level = rd_varint(r), tenant = rd_varint(r);
-    if (table >= TABLE_COUNT || rows == 0 || rows > CHUNK_ROWS_LIMIT || level > UINT8_MAX || tenant > UINT32_MAX) {
+    uint64_t rows = rd_varint(r), runs = rd_varint(r), level = rd_varint(r), tenant = rd_varint(r);
+    if (table >= TABLE_COUNT || rows == 0 || rows > CHUNK_ROWS_LIMIT || runs == 0 || runs > rows ||
+        level > UINT8_MAX || tenant > UINT32_MAX) {
         r->bad = true;
         return;
     }
     s->table = (enum table)table;
     s->rows = (uint32_t)rows;
+    s->runs = (uint32_t)runs;
     s->level = (uint32_t)level;
     s->tenant = (uint32_t)tenant;
     rd_range(r, &s->time_min, &s->time_max);
@@ -230,14 +233,14 @@ static int key_cmp(struct colkey a, struct colkey b)
 enum err chunk_summary_read(struct str blob, struct arena *mem, struct chunk_summary *ret, struct fault *f)
 {
     struct rd r;
-    enum chunk_enc enc;
-    enum err e = blob_open(blob, BLOB_SUMMARY, CHUNK_COLUMNS, mem, &enc, &r, f);
+    struct blob_kind kind;
+    enum err e = blob_open(blob, BLOB_SUMMARY, CHUNK_COLUMNS, mem, &kind, &r, f);
     if (e)
         return e;
     struct chunk_summary s = { 0 };
     rd_head(&r, &s);
     uint64_t ncols = rd_varint(&r);
-    if (enc != ENC_SUMMARY || r.bad || ncols > CHUNK_ATTRS_MAX)
+    if (kind.enc != ENC_SUMMARY || r.bad || ncols > CHUNK_ATTRS_MAX)
         return fault_set(f, E_CORRUPT, 0, "a chunk's summary does not decode");
 
     struct chunk_col *cols = arena_new(mem, struct chunk_col, (size_t)ncols);

@@ -42,11 +42,14 @@ static enum err read_chunk(const struct part_item *it, const struct chunk_ref *c
         numbers[i] = i;
     for (uint32_t i = 0; i < ncols; i++)
         numbers[CHUNK_FIXED_COUNT + i] = c->sum.cols[i].column;
+    struct chunk_shape shape;
     enum err e = part_read(it, c, numbers, n, mem, blobs, f);
     if (!e)
-        e = chunk_fixed_read(blobs, c->sum.rows, mem, b, f);
+        e = chunk_shape_read(blobs[CHUNK_RUNS], c->sum.rows, mem, &shape, f);
+    if (!e)
+        e = chunk_fixed_read(blobs, &shape, mem, b, f);
     for (uint32_t i = 0; i < ncols && !e; i++)
-        e = chunk_column_read(blobs[CHUNK_FIXED_COUNT + i], &c->sum.cols[i], c->sum.rows, b->time_ns, mem, &cols[i], f);
+        e = chunk_column_read(blobs[CHUNK_FIXED_COUNT + i], &c->sum.cols[i], &shape, b->time_ns, mem, &cols[i], f);
     b->cols = cols;
     b->ncols = ncols;
     return e;

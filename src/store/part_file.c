@@ -24,7 +24,7 @@
 
 #include <string.h>
 
-enum { PART_FORMAT = 1, TENANT = 0 };
+enum { PART_FORMAT = 2, TENANT = 0 };             /* 1 was never released */
 static const char app_main[] = "PRAGMA application_id=0x63636d70;";        /* "ccmp" */
 static const char app_content[] = "PRAGMA application_id=0x63636d71;";
 static const int64_t app_ids[] = { [PART_MAIN] = 0x63636d70, [PART_CONTENT] = 0x63636d71 };
@@ -190,6 +190,9 @@ enum err part_file_head(struct part_file *p, struct part_head *ret, struct fault
         return e;
     if (!row)
         return fault_set(f, E_CORRUPT, 0, "%s: says nothing of itself", sql_path(p->db));
+    if (sql_i64(st, 0) < PART_FORMAT)
+        return fault_set(f, E_UNSUPPORTED, 0, "%s has format %lld, this ccmon reads %d: it was written before the first release",
+                         sql_path(p->db), (long long)sql_i64(st, 0), PART_FORMAT);
     if (sql_i64(st, 0) > PART_FORMAT)
         return fault_set(f, E_UNSUPPORTED, 0, "%s has format %lld, this ccmon reads up to %d: a newer ccmon wrote it",
                          sql_path(p->db), (long long)sql_i64(st, 0), PART_FORMAT);

@@ -148,6 +148,7 @@ static int oldest_first(const void *a, const void *b)
 enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f)
 {
     struct store *s = store_of(src);
+    CHECK(!req->by_series || (req->table == TABLE_SAMPLE && !req->narrow));
     struct scan *sc = mem_alloc(sizeof *sc);
     *sc = (struct scan){ .s = s, .req = *req };
     if (!sc->req.rows_max)
@@ -155,7 +156,7 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
     if (!sc->req.bytes_max)
         sc->req.bytes_max = SCAN_BYTES_MAX;
     arena_init(&sc->mem, SCAN_ARENA_BYTES);
-    sc->block_mem = scan_arena_take(s);
+    sc->load = (struct load){ .sc = sc, .mem = scan_arena_take(s) };
     take_version(sc, s);
     enum err e = add_chunks(sc, f);
     if (e) {
@@ -169,10 +170,14 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
 }
 
 /* What the last block pointed into. */
-static void let_go(struct scan *sc)
+static void let_go(struct load *ld)
 {
-    while (sc->nheld)
-        cached_unref(sc->held[--sc->nheld]);
+    while (ld->nheld)
+        cached_unref(ld->held[--ld->nheld]);
+    ld->held = NULL;
+    ld->cap_held = 0;
+    arena_rewind(ld->mem);
+    ld->out = (struct block){ 0 };
 }
 
 struct scan_stats store_scan_end(struct scan *sc)
@@ -183,8 +188,8 @@ struct scan_stats store_scan_end(struct scan *sc)
     for (uint32_t i = 0; i < sc->ngens; i++)
         gen_unref(sc->gens[i]);
     part_view_unref(sc->view);
-    let_go(sc);
-    scan_arena_give(sc->s, sc->block_mem);
+    let_go(&sc->load);
+    scan_arena_give(sc->s, sc->load.mem);
     arena_done(&sc->mem);
     mem_free(sc);
     return stats;
@@ -220,22 +225,36 @@ static int64_t bound_after(const struct scan *sc)
     return bound;
 }
 
+static enum err fill(struct load *ld, const struct unit *u, struct fault *f)
+{
+    let_go(ld);
+    ld->u = u;
+    ld->stats = (struct scan_stats){ 0 };
+    if (!u->head)
+        return scan_chunk(ld, f);
+    return ld->sc->req.by_series ? scan_head_series(ld) : scan_head(ld);
+}
+
+static void count(struct scan *sc, const struct scan_stats *s)
+{
+    sc->stats.chunks += s->chunks;
+    sc->stats.rows_read += s->rows_read;
+    sc->stats.bytes_read += s->bytes_read;
+}
+
 enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault *f)
 {
     while (sc->next < sc->nunits) {
-        const struct unit *u = &sc->units[sc->next++];
-        let_go(sc);
-        arena_rewind(sc->block_mem);
-        sc->out = (struct block){ 0 };
         enum err e = check_limits(sc, f);
         if (!e)
-            e = u->head ? scan_head(sc, u) : scan_chunk(sc, u, f);
+            e = fill(&sc->load, &sc->units[sc->next++], f);
+        count(sc, &sc->load.stats);
         if (e)
             return e;
-        if (!sc->out.nsel && !sc->req.narrow)
+        if (!sc->load.out.nsel && !sc->req.narrow)
             continue;
-        sc->out.next_bound = bound_after(sc);
-        *ret = &sc->out;
+        sc->load.out.next_bound = bound_after(sc);
+        *ret = &sc->load.out;
         return OK;
     }
     *ret = NULL;

@@ -21,14 +21,14 @@ static void number_rows(void)
         all_rows[i] = i;
 }
 
-const uint32_t *scan_rows(struct scan *sc, uint32_t n)
+const uint32_t *scan_rows(struct load *ld, uint32_t n)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (n <= CHUNK_ROWS_MAX) {
         CHECK(pthread_once(&once, number_rows) == 0);
         return all_rows;
     }
-    uint32_t *sel = arena_raw(sc->block_mem, uint32_t, n);
+    uint32_t *sel = arena_raw(ld->mem, uint32_t, n);
     for (uint32_t i = 0; i < n; i++)
         sel[i] = i;
     return sel;
@@ -36,16 +36,16 @@ const uint32_t *scan_rows(struct scan *sc, uint32_t n)
 
 /* ---- by time --------------------------------------------------------------- */
 
-void scan_select_time(struct scan *sc, struct block *b)
+void scan_select_time(struct load *ld, struct block *b)
 {
-    const struct scan_req *r = &sc->req;
+    const struct scan_req *r = &ld->sc->req;
     const int64_t *recv_ns = r->recv_after_ns ? b->recv_ns : NULL;      /* not read: all are later */
-    uint32_t *sel = arena_raw(sc->block_mem, uint32_t, b->n + 1), n = 0;
+    uint32_t *sel = arena_raw(ld->mem, uint32_t, b->n + 1), n = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         sel[n] = i;
         n += (b->time_ns[i] >= r->from_ns) & (b->time_ns[i] < r->to_ns) & (!recv_ns || recv_ns[i] > r->recv_after_ns);
     }
-    b->sel = n == b->n ? scan_rows(sc, n) : sel;
+    b->sel = n == b->n ? scan_rows(ld, n) : sel;
     b->nsel = n;
 }
 
@@ -162,9 +162,9 @@ static bool all_pass(const uint8_t *pass, uint32_t n)
     return true;
 }
 
-static void filter_codes(struct scan *sc, const struct matcher *m, const struct column *c, struct block *b)
+static void filter_codes(struct load *ld, const struct matcher *m, const struct column *c, struct block *b)
 {
-    struct arena scratch = *sc->block_mem;
+    struct arena scratch = *ld->mem;
     struct str literal;
     if (c->form == CODES_SAME) {
         if (!test_value(m, &c->dict[column_code(c, 0)], scratch))
@@ -172,8 +172,8 @@ static void filter_codes(struct scan *sc, const struct matcher *m, const struct 
         return;
     }
     bool lazily = c->ndict > b->nsel + 256 && !(c->text.p && asks_literal(m, &literal));
-    uint32_t *to = arena_raw(sc->block_mem, uint32_t, b->nsel + 1);
-    scratch = *sc->block_mem;
+    uint32_t *to = arena_raw(ld->mem, uint32_t, b->nsel + 1);
+    scratch = *ld->mem;
     if (lazily) {
         b->nsel = filter_lazily(m, c, b->sel, to, b->nsel, scratch);
     } else {
@@ -185,28 +185,28 @@ static void filter_codes(struct scan *sc, const struct matcher *m, const struct 
     b->sel = to;
 }
 
-static void filter_rows(struct scan *sc, const struct matcher *m, const struct label_ref *l, struct block *b)
+static void filter_rows(struct load *ld, const struct matcher *m, const struct label_ref *l, struct block *b)
 {
-    uint32_t *to = arena_raw(sc->block_mem, uint32_t, b->nsel + 1), kept = 0;
+    uint32_t *to = arena_raw(ld->mem, uint32_t, b->nsel + 1), kept = 0;
     for (uint32_t i = 0; i < b->nsel; i++) {
         struct value v = label_value(l, b->sel[i]);
         to[kept] = b->sel[i];
-        kept += test_value(m, &v, *sc->block_mem);
+        kept += test_value(m, &v, *ld->mem);
     }
     b->sel = to;
     b->nsel = kept;
 }
 
-void scan_select_matchers(struct scan *sc, struct block *b)
+void scan_select_matchers(struct load *ld, struct block *b)
 {
-    for (uint32_t i = 0; i < sc->req.nmatchers && b->nsel; i++) {
-        const struct matcher *m = &sc->req.matchers[i];
+    for (uint32_t i = 0; i < ld->sc->req.nmatchers && b->nsel; i++) {
+        const struct matcher *m = &ld->sc->req.matchers[i];
         struct label_ref l = block_label(b, m->label, m->places);
         if (!l.n)
             b->nsel = matcher_test(m, S("")) ? b->nsel : 0;
         else if (l.n == 1 && l.at[0]->code)
-            filter_codes(sc, m, l.at[0], b);
+            filter_codes(ld, m, l.at[0], b);
         else
-            filter_rows(sc, m, &l, b);
+            filter_rows(ld, m, &l, b);
     }
 }

@@ -11,7 +11,7 @@ enum { FEW_PART = 4 };                             /* a selection of at most a q
 
 /* ---- what is asked --------------------------------------------------------- */
 
-static bool is_wanted(const struct scan_req *r, const struct colkey *key)
+bool scan_wants(const struct scan_req *r, const struct colkey *key)
 {
     if (r->all_labels)
         return true;
@@ -39,10 +39,10 @@ static bool is_few(const struct block *b)
 }
 
 /* The query itself leaves fewer rows. */
-static void narrow(struct scan *sc, struct block *b)
+static void narrow(struct load *ld, struct block *b)
 {
-    uint32_t *sel = arena_raw(sc->block_mem, uint32_t, b->nsel + 1);
-    sc->req.narrow(sc->req.narrow_arg, b, sel);
+    uint32_t *sel = arena_raw(ld->mem, uint32_t, b->nsel + 1);
+    ld->sc->req.narrow(ld->sc->req.narrow_arg, b, sel);
     b->sel = sel;
 }
 
@@ -50,9 +50,9 @@ static void narrow(struct scan *sc, struct block *b)
 
 /* The block's fixed arrays and selection become those of the selected rows alone; its
  * columns are the caller's. */
-static void shorten(struct scan *sc, struct block *b)
+static void shorten(struct load *ld, struct block *b)
 {
-    struct arena *mem = sc->block_mem;
+    struct arena *mem = ld->mem;
     const uint32_t *sel = b->sel;
     uint32_t n = b->nsel;
     b->time_ns = scan_gather(mem, b->time_ns, 8, sel, n);
@@ -64,37 +64,56 @@ static void shorten(struct scan *sc, struct block *b)
     b->temporality = scan_gather(mem, b->temporality, 1, sel, n);
     b->origin = scan_gather(mem, b->origin, 1, sel, n);
     b->n = n;
-    b->sel = scan_rows(sc, n);
+    b->sel = scan_rows(ld, n);
 }
 
 /* ---- heads ----------------------------------------------------------------- */
 
-enum err scan_head(struct scan *sc, const struct unit *u)
+/* One of the head's columns: of the selected rows, or of all. */
+static struct column head_column(struct load *ld, const struct block *b, const struct column *c, bool few)
 {
-    struct block *b = &sc->out;
-    *b = u->picture;
-    sc->stats.rows_read += b->n;
-    scan_select_time(sc, b);
-    scan_select_matchers(sc, b);
-    if (b->nsel && sc->req.narrow)
-        narrow(sc, b);
+    struct column out = *c;
+    bool by_series = b->series && c->key.place == PLACE_LABEL;
+    const uint32_t *sel = b->sel;
+    if (by_series) {
+        uint32_t *of = arena_raw(ld->mem, uint32_t, b->n), n = few ? b->nsel : b->n;
+        for (uint32_t i = 0; i < n; i++)
+            of[i] = b->series[few ? b->sel[i] : i];
+        sel = of;
+    }
+    if (few || by_series)
+        column_gather(c, sel, few ? b->nsel : b->n, ld->mem, &out);
+    return out;
+}
+
+enum err scan_head(struct load *ld)
+{
+    struct block *b = &ld->out;
+    *b = ld->u->picture;
+    ld->stats.rows_read += b->n;
+    scan_select_time(ld, b);
+    if (b->series)
+        scan_select_series(ld, b);
+    else
+        scan_select_matchers(ld, b);
+    if (b->nsel && ld->sc->req.narrow) {
+        CHECK(!b->series);
+        narrow(ld, b);
+    }
     if (!b->nsel)
         return OK;
     bool few = is_few(b);
-    struct column *cols = arena_new(sc->block_mem, struct column, b->ncols + 1);
+    struct column *cols = arena_new(ld->mem, struct column, b->ncols + 1);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < b->ncols; i++) {
-        if (!is_wanted(&sc->req, &b->cols[i].key))
-            continue;
-        if (few)
-            column_gather(&b->cols[i], b->sel, b->nsel, sc->block_mem, &cols[n++]);
-        else
-            cols[n++] = b->cols[i];
-    }
+    for (uint32_t i = 0; i < b->ncols; i++)
+        if (scan_wants(&ld->sc->req, &b->cols[i].key))
+            cols[n++] = head_column(ld, b, &b->cols[i], few);
     b->cols = cols;
     b->ncols = n;
     if (few)
-        shorten(sc, b);
+        shorten(ld, b);
+    b->series = NULL;
+    b->nseries = 0;
     return OK;
 }
 
@@ -131,7 +150,7 @@ static bool is_filtered(struct str label)
 
 static enum err prune(struct reading *r, bool *ret_none, struct fault *f)
 {
-    const struct scan_req *req = &r->sc->req;
+    const struct scan_req *req = &r->ld->sc->req;
     struct str filter = { 0 };
     bool have = false;
     *ret_none = false;
@@ -156,19 +175,19 @@ static enum err prune(struct reading *r, bool *ret_none, struct fault *f)
 /* ---- chunks: decoding ------------------------------------------------------ */
 
 /* Numbers of the summary's columns for which pick() says so. */
-static uint32_t pick_columns(struct scan *sc, const struct unit *u, bool (*pick)(const struct scan_req *, const struct colkey *),
+static uint32_t pick_columns(struct load *ld, const struct unit *u, bool (*pick)(const struct scan_req *, const struct colkey *),
                              uint32_t *ret)
 {
     const struct chunk_summary *sum = &u->chunk->sum;
     uint32_t n = 0;
     for (uint32_t i = 0; i < sum->ncols; i++)
-        if (pick(&sc->req, &sum->cols[i].key))
+        if (pick(&ld->sc->req, &sum->cols[i].key))
             ret[n++] = i;
     return n;
 }
 
 /* Of the rows' fixed arrays, those that the query asks for and the chunk has. */
-static uint32_t fixed_wanted(const struct scan_req *r, const struct chunk_summary *sum)
+uint32_t scan_wants_fixed(const struct scan_req *r, const struct chunk_summary *sum)
 {
     const uint32_t of_samples = 1u << CHUNK_START | 1u << CHUNK_VALUE | 1u << CHUNK_TEMPORALITY;
     static const struct { uint32_t without; enum chunk_fixed column; } all[] = {
@@ -189,11 +208,11 @@ static uint32_t fixed_wanted(const struct scan_req *r, const struct chunk_summar
 
 static enum err select_rows(struct reading *r, struct block *b, struct fault *f)
 {
-    struct scan *sc = r->sc;
-    const struct scan_req *req = &sc->req;
+    struct load *ld = r->ld;
+    const struct scan_req *req = &ld->sc->req;
     const struct chunk_summary *sum = &r->u->chunk->sum;
     b->n = r->rows;
-    b->sel = scan_rows(sc, b->n);
+    b->sel = scan_rows(ld, b->n);
     b->nsel = b->n;
     bool late = req->recv_after_ns && sum->recv_min <= req->recv_after_ns;
     if (late || sum->time_min < req->from_ns || sum->time_max >= req->to_ns) {
@@ -201,7 +220,7 @@ static enum err select_rows(struct reading *r, struct block *b, struct fault *f)
         if (e)
             return e;
         r->time_ns = b->time_ns;
-        scan_select_time(sc, b);
+        scan_select_time(ld, b);
     }
     return OK;
 }
@@ -209,10 +228,10 @@ static enum err select_rows(struct reading *r, struct block *b, struct fault *f)
 /* The columns asked for; the ones that were matched are there already. */
 static enum err read_wanted(struct reading *r, bool few, const uint32_t *matched, uint32_t nmatched, struct block *b, struct fault *f)
 {
-    struct scan *sc = r->sc;
-    struct arena *mem = sc->block_mem;
+    struct load *ld = r->ld;
+    struct arena *mem = ld->mem;
     uint32_t *which = arena_raw(mem, uint32_t, r->u->chunk->sum.ncols + 1), n = 0, k = 0;
-    uint32_t nwanted = pick_columns(sc, r->u, is_wanted, which);
+    uint32_t nwanted = pick_columns(ld, r->u, scan_wants, which);
     struct column *cols = arena_new(mem, struct column, nwanted + 1);
     uint32_t ncols = 0;
     for (uint32_t i = 0; i < nwanted; i++) {       /* both lists ascend */
@@ -232,42 +251,45 @@ static enum err read_wanted(struct reading *r, bool few, const uint32_t *matched
     return e;
 }
 
-enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
+enum err scan_chunk(struct load *ld, struct fault *f)
 {
-    struct block *b = &sc->out;
-    struct reading r = { .sc = sc, .u = u, .rows = u->chunk->sum.rows };
+    struct block *b = &ld->out;
+    const struct unit *u = ld->u;
+    struct reading r = { .ld = ld, .u = u, .rows = u->chunk->sum.rows };
     bool none;
     enum err e = prune(&r, &none, f);
     if (e || none)
         return e;
 
     /* First what decides which rows count ... */
-    sc->stats.chunks++;
-    sc->stats.rows_read += r.rows;
+    ld->stats.chunks++;
+    if (ld->sc->req.by_series)
+        return scan_chunk_series(&r, f);
+    ld->stats.rows_read += r.rows;
     e = select_rows(&r, b, f);
     if (e || !b->nsel)
         return e;
-    uint32_t *matched = arena_raw(sc->block_mem, uint32_t, u->chunk->sum.ncols + 1);
-    uint32_t n = pick_columns(sc, u, is_matched, matched);
-    struct column *cols = arena_new(sc->block_mem, struct column, n + 1);
+    uint32_t *matched = arena_raw(ld->mem, uint32_t, u->chunk->sum.ncols + 1);
+    uint32_t n = pick_columns(ld, u, is_matched, matched);
+    struct column *cols = arena_new(ld->mem, struct column, n + 1);
     e = read_columns(&r, matched, n, cols, f);
     if (e)
         return e;
     b->cols = cols;
     b->ncols = n;
-    scan_select_matchers(sc, b);
-    if (b->nsel && sc->req.narrow) {
+    scan_select_matchers(ld, b);
+    if (b->nsel && ld->sc->req.narrow) {
         e = read_fixed(&r, 1u << CHUNK_TIME | 1u << CHUNK_SEQ, b, f);
         if (e)
             return e;
-        narrow(sc, b);
+        narrow(ld, b);
     }
     if (!b->nsel)
         return OK;
 
     /* ... then what is asked of them. */
     bool few = is_few(b);
-    uint32_t fixed = fixed_wanted(&sc->req, &u->chunk->sum);
+    uint32_t fixed = scan_wants_fixed(&ld->sc->req, &u->chunk->sum);
     e = few ? read_fixed_some(&r, fixed, b, f) : read_fixed(&r, fixed, b, f);
     if (!few && b->time_ns)
         r.time_ns = b->time_ns;
@@ -275,7 +297,7 @@ enum err scan_chunk(struct scan *sc, const struct unit *u, struct fault *f)
         e = read_wanted(&r, few, matched, n, b, f);
     if (few) {
         b->n = b->nsel;
-        b->sel = scan_rows(sc, b->n);
+        b->sel = scan_rows(ld, b->n);
     }
     return e;
 }

@@ -194,24 +194,27 @@ static void check_row(const struct part_item *it, const struct block *b, uint32_
 static enum err read_chunk(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct bed_rows *sum,
                            struct fault *f)
 {
-    uint32_t want[] = { CHUNK_TIME, CHUNK_RECV, CHUNK_ORIGIN, CHUNK_SEQ, 0, 0 };
+    uint32_t want[] = { CHUNK_TIME, CHUNK_RECV, CHUNK_ORIGIN, CHUNK_SEQ, CHUNK_RUNS, 0, 0 };
     struct str got[LEN(want)], fixed[CHUNK_FIXED_COUNT] = { 0 };
     const struct chunk_col *cols[2] = { chunk_summary_col(&c->sum, PLACE_ATTR, S("n")),
                                         chunk_summary_col(&c->sum, PLACE_ATTR, S("prompt")) };
     CHECK(cols[0] && !cols[0]->content && (!cols[1] || cols[1]->content));
-    want[4] = cols[0]->column;
-    want[5] = cols[1] ? cols[1]->column : CHUNK_SEQ;
+    want[5] = cols[0]->column;
+    want[6] = cols[1] ? cols[1]->column : CHUNK_SEQ;
     enum err e = part_read(it, c, want, LEN(want), mem, got, f);
     if (e)
         return e;
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 5; i++)
         fixed[want[i]] = got[i];
     struct block b = { 0 };
     struct column read[2];
-    e = chunk_fixed_read(fixed, c->sum.rows, mem, &b, f);
+    struct chunk_shape shape;
+    e = chunk_shape_read(fixed[CHUNK_RUNS], c->sum.rows, mem, &shape, f);
+    if (!e)
+        e = chunk_fixed_read(fixed, &shape, mem, &b, f);
     struct chunk_col none = { .column = CHUNK_ATTRS };
     for (unsigned k = 0; k < 2 && !e; k++)
-        e = chunk_column_read(k && !cols[1] ? (struct str){ 0 } : got[4 + k], cols[k] ? cols[k] : &none, b.n, b.time_ns, mem,
+        e = chunk_column_read(k && !cols[1] ? (struct str){ 0 } : got[5 + k], cols[k] ? cols[k] : &none, &shape, b.time_ns, mem,
                               &read[k], f);
     if (e)
         return e;

@@ -36,3 +36,6 @@ struct block model_block(const struct model *m);
 void model_round_trip(const struct model *m, const char *name);
 /* Reads all blobs of `out` and compares; `dropped`: without the content blobs. */
 void model_check(const struct model *m, const struct chunk_out *out, bool dropped, const char *name);
+/* Every byte of every blob is changed (of large ones some), and each blob given as another
+ * column's: nothing but E_CORRUPT comes of it. */
+void model_flips(const struct model *m, const struct chunk_out *out);

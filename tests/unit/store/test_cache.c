@@ -81,7 +81,7 @@ static void test_columns(void **state)
 static bool put(struct cache *c, uint64_t chunk, size_t n)
 {
     static const char bytes[64 << 10];
-    struct cached *x = cache_keep_raw(c, raw_key(chunk), 3, (struct str){ bytes, n }, n);
+    struct cached *x = cache_keep_raw(c, raw_key(chunk), 3, 0, (struct str){ bytes, n }, n);
     cached_unref(x);
     return x;
 }
@@ -138,7 +138,7 @@ static void *worker(void *arg)
         if (!x) {
             char bytes[5000];
             memset(bytes, (int)chunk, sizeof bytes);
-            x = cache_keep_raw(c, raw_key(chunk), 1, (struct str){ bytes, sizeof bytes }, 0);
+            x = cache_keep_raw(c, raw_key(chunk), 1, 0, (struct str){ bytes, sizeof bytes }, 0);
         }
         for (size_t k = 0; x && k < x->raw.n; k += 999)
             if (x->raw.p[k] != (char)chunk)

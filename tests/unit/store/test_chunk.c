@@ -290,14 +290,16 @@ static void recode(const struct model *m, const char *name)
     for (uint32_t i = 0; i < out.nblobs; i++)
         if (out.blobs[i].column < CHUNK_FIXED_COUNT)
             fixed[out.blobs[i].column] = out.blobs[i].data;
-    assert_int_equal(chunk_fixed_read(fixed, s.rows, m->mem, &b, &f), OK);
+    struct chunk_shape shape;
+    assert_int_equal(chunk_shape_read(fixed[CHUNK_RUNS], s.rows, m->mem, &shape, &f), OK);
+    assert_int_equal(chunk_fixed_read(fixed, &shape, m->mem, &b, &f), OK);
     for (uint32_t i = 0, k = 0; i < out.nblobs; i++) {
         if (out.blobs[i].column < CHUNK_ATTRS)
             continue;
         const struct chunk_col *col = s.cols + k;
         while (col->column != out.blobs[i].column)
             col++;
-        assert_int_equal(chunk_column_read(out.blobs[i].data, col, s.rows, b.time_ns, m->mem, &cols[k++], &f), OK);
+        assert_int_equal(chunk_column_read(out.blobs[i].data, col, &shape, b.time_ns, m->mem, &cols[k++], &f), OK);
     }
     b.cols = cols;
     b.ncols = s.ncols;
@@ -341,47 +343,7 @@ static void test_flips(void **state)
     struct chunk_out out;
     struct fault f = { 0 };
     assert_int_equal(chunk_encode(m.table, &in, 0, &mem, &out, &f), OK);
-    struct chunk_summary s;
-    assert_int_equal(chunk_summary_read(out.summary, &mem, &s, &f), OK);
-
-    for (uint32_t i = 0; i < out.nblobs; i++) {
-        const struct chunk_blob *b = &out.blobs[i];
-        struct chunk_col col = { .column = b->column };
-        char *copy = arena_new(&mem, char, b->data.n);
-        memcpy(copy, b->data.p, b->data.n);
-        size_t step = b->data.n > 4000 ? 37 : 1;
-        for (size_t at = 0; at <= b->data.n; at += step) {
-            struct arena scratch = mem;
-            struct str d = { copy, b->data.n };
-            if (at < d.n)
-                copy[at] ^= (char)(1 << at % 8);
-            else
-                col.column++;                      /* right bytes, wrong column */
-            struct column got;
-            struct str fixed[CHUNK_FIXED_COUNT] = { 0 };
-            struct block back = { 0 };
-            enum err e;
-            if (b->column < CHUNK_FIXED_COUNT) {
-                fixed[(b->column + (at == d.n)) % CHUNK_FIXED_COUNT] = d;
-                e = chunk_fixed_read(fixed, s.rows, &scratch, &back, &f);
-            } else {
-                e = chunk_column_read(d, &col, s.rows, m.time, &scratch, &got, &f);
-            }
-            if (e != E_CORRUPT)
-                fail_msg("column %u, byte %zu: %d instead of E_CORRUPT", b->column, at, (int)e);
-            if (at < d.n)
-                copy[at] ^= (char)(1 << at % 8);
-        }
-    }
-    char *sum = arena_new(&mem, char, out.summary.n);
-    memcpy(sum, out.summary.p, out.summary.n);
-    for (size_t at = 0; at < out.summary.n; at++) {
-        struct arena scratch = mem;
-        sum[at] ^= 16;
-        assert_int_equal(chunk_summary_read((struct str){ sum, out.summary.n }, &scratch, &s, &f), E_CORRUPT);
-        sum[at] ^= 16;
-        assert_int_equal(chunk_summary_read((struct str){ sum, at }, &scratch, &s, &f), E_CORRUPT);
-    }
+    model_flips(&m, &out);
 }
 
 /* --- order, cut, filter ------------------------------------------------------------------- */
@@ -406,7 +368,9 @@ static void test_order(void **state)
     for (uint32_t i = 0; i < out.nblobs; i++)
         if (out.blobs[i].column < CHUNK_FIXED_COUNT)
             fixed[out.blobs[i].column] = out.blobs[i].data;
-    assert_int_equal(chunk_fixed_read(fixed, m.n, &mem, &b, NULL), OK);
+    struct chunk_shape shape;
+    assert_int_equal(chunk_shape_read(fixed[CHUNK_RUNS], m.n, &mem, &shape, NULL), OK);
+    assert_int_equal(chunk_fixed_read(fixed, &shape, &mem, &b, NULL), OK);
     uint32_t changes = 0;
     for (uint32_t i = 1; i < b.n; i++) {
         const struct value *x = &m.cells[b.seq[i - 1] - MODEL_SEQ], *y = &m.cells[b.seq[i] - MODEL_SEQ];

@@ -115,8 +115,26 @@ static void test_random(void **state)
     }
 }
 
+static void test_flips(void **state)
+{
+    (void)state;
+    enum { N = 400, SERIES = 30 };
+    CLEANUP(arena_done) struct arena mem;
+    arena_init(&mem, (size_t)64 << 20);
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        struct rng rng = { seed };
+        struct model m;
+        struct chunk_out out;
+        uint32_t *of = arena_new(&mem, uint32_t, N);
+        samples(&m, &rng, &mem, N, SERIES, of);
+        struct block b = model_block(&m);
+        assert_int_equal(chunk_encode(TABLE_SAMPLE, &b, 0, &mem, &out, NULL), OK);
+        model_flips(&m, &out);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_flips) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "otlp/decode.h"
 #include "rows_model.h"
+#include "store/chunk_int.h"
 
 enum { COLS_MAX = 512, ROWS_MAX = CHUNK_ROWS_MAX, PATH_ROOM = 8192 };
 
@@ -38,6 +39,7 @@ struct table_rows {
 static struct arena mem;
 static struct table_rows tables[TABLE_COUNT];
 static struct { uint64_t rows, wire, bytes; double encode_s, decode_s; } totals[TABLE_COUNT];
+static uint64_t frames;
 static bool verbose;
 static const char *load_file;
 
@@ -112,7 +114,7 @@ static struct block block_of(const struct table_rows *t)
     };
 }
 
-static void compare(const struct table_rows *t, const struct column *got, const struct block *b)
+static void compare(const struct table_rows *t, const struct column *got, const struct block *b, const uint32_t *row)
 {
     const struct column *want = NULL;
     for (uint32_t c = 0; c < t->ncols && !want; c++)
@@ -120,7 +122,7 @@ static void compare(const struct table_rows *t, const struct column *got, const 
             want = &t->cols[c];
     assert_non_null(want);
     for (uint32_t i = 0; i < b->n; i++) {
-        struct value x = column_value(got, i), y = column_value(want, (uint32_t)b->seq[i]);
+        struct value x = column_value(got, i), y = column_value(want, row[i]);
         if (!value_eq(&x, &y))
             fail_msg("column " STR_FMT ", row %u", STR_ARG(got->key.name), i);
     }
@@ -130,14 +132,18 @@ static void read_back(const struct table_rows *t, const struct chunk_out *out, e
 {
     struct arena scratch = mem;
     struct chunk_summary s;
-    struct block b = { 0 };
+    struct block b = { 0 }, in = block_of(t);
+    struct chunk_order order;
+    chunk_sort(table, &in, &scratch, &order);
     struct str fixed[CHUNK_FIXED_COUNT] = { 0 };
     double start = seconds();
     assert_int_equal(chunk_summary_read(out->summary, &scratch, &s, NULL), OK);
     for (uint32_t i = 0; i < out->nblobs; i++)
         if (out->blobs[i].column < CHUNK_FIXED_COUNT)
             fixed[out->blobs[i].column] = out->blobs[i].data;
-    assert_int_equal(chunk_fixed_read(fixed, s.rows, &scratch, &b, NULL), OK);
+    struct chunk_shape shape;
+    assert_int_equal(chunk_shape_read(fixed[CHUNK_RUNS], s.rows, &scratch, &shape, NULL), OK);
+    assert_int_equal(chunk_fixed_read(fixed, &shape, &scratch, &b, NULL), OK);
     totals[table].decode_s += seconds() - start;
     for (uint32_t i = 0; i < out->nblobs; i++) {
         if (out->blobs[i].column < CHUNK_ATTRS)
@@ -145,10 +151,10 @@ static void read_back(const struct table_rows *t, const struct chunk_out *out, e
         struct arena one = scratch;
         struct column c;
         start = seconds();
-        assert_int_equal(chunk_column_read(out->blobs[i].data, &s.cols[out->blobs[i].column - CHUNK_ATTRS], s.rows, b.time_ns,
+        assert_int_equal(chunk_column_read(out->blobs[i].data, &s.cols[out->blobs[i].column - CHUNK_ATTRS], &shape, b.time_ns,
                                            &one, &c, NULL), OK);
         totals[table].decode_s += seconds() - start;
-        compare(t, &c, &b);
+        compare(t, &c, &b, order.row);
     }
 }
 
@@ -160,8 +166,8 @@ static void print_columns(const struct chunk_out *out, enum table table)
     for (uint32_t i = 0; i < out->nblobs; i++) {
         const struct chunk_blob *b = &out->blobs[i];
         struct str name = b->column < CHUNK_ATTRS ? S("(fixed)") : s.cols[b->column - CHUNK_ATTRS].key.name;
-        printf("  %d %5u encoding %u %9zu bytes %6.2f a row  " STR_FMT "%s\n", (int)table, b->column,
-               (unsigned)(unsigned char)b->data.p[1], b->data.n, (double)b->data.n / out->rows, STR_ARG(name),
+        printf("  %d %5u encoding %u flags %u %9zu bytes %6.2f a row  " STR_FMT "%s\n", (int)table, b->column,
+               (unsigned)(unsigned char)b->data.p[1], (unsigned)(unsigned char)b->data.p[2], b->data.n, (double)b->data.n / out->rows, STR_ARG(name),
                b->content ? " (content)" : "");
     }
     printf("  %d summary %zu, filter %zu bytes\n", (int)table, out->summary.n, out->filter.n);
@@ -217,6 +223,7 @@ static void add_body(enum frame_kind kind, struct str body, int64_t recv_ns)
     if (otlp_decode(kind, body, recv_ns, 1, &once, &b, &f))
         fail_msg("%s", f.msg);
     struct table_rows *t = &tables[b.table];
+    frames++;
     totals[b.table].wire += body.n;
     for (uint32_t i = 0; i < b.nrows; i++) {
         const struct row *r = &b.rows[i];
@@ -229,7 +236,7 @@ static void add_body(enum frame_kind kind, struct str body, int64_t recv_ns)
         t->value[t->n] = r->value;
         t->temporality[t->n] = (uint8_t)r->temporality;
         t->origin[t->n] = (uint8_t)r->origin;
-        t->seq[t->n] = t->n;                       /* its place, to find it again; arrival order all the same */
+        t->seq[t->n] = frames;
         t->sel[t->n] = t->n;
         if (r->group != ROW_NO_GROUP)
             put_cells(t, &b, &b.groups[r->group]);

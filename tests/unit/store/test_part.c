@@ -394,7 +394,8 @@ static void test_newer_format(void **state)
     (void)state;
     static const struct { const char *file, *newer, *back, *says; } rows[] = {
         { "ccmon.db", "PRAGMA user_version=2", "PRAGMA user_version=1", "has format 2, this ccmon reads up to 1" },
-        { DAY0, "UPDATE part SET format=9", "UPDATE part SET format=1", "has format 9, this ccmon reads up to 1" },
+        { DAY0, "UPDATE part SET format=9", "UPDATE part SET format=2", "has format 9, this ccmon reads up to 2" },
+        { DAY0, "UPDATE part SET format=1", "UPDATE part SET format=2", "was written before the first release" },
     };
     struct bed b;
     struct fault f = { 0 };
