@@ -28,21 +28,47 @@ void resource_end(struct buf *b, struct msg open[2])
     msg_end(b, open[0]);
 }
 
+void fleet_attrs(const struct session *s, void (*each)(void *arg, struct str key, struct str value), void *arg)
+{
+    const struct person *w = s->who;
+    each(arg, S("user.id"), w->user_id);
+    each(arg, S("session.id"), s->id);
+    each(arg, S("organization.id"), w->org);
+    each(arg, S("user.email"), w->email);
+    each(arg, S("user.account_uuid"), w->account_uuid);
+    each(arg, S("user.account_id"), w->account_id);
+    each(arg, S("terminal.type"), w->terminal);
+    each(arg, S("anthropic.provider"), S("firstParty"));
+    each(arg, S("app.version"), s->version);
+    each(arg, S("vcs.repository.name"), w->repo);
+    each(arg, S("vcs.owner.name"), w->owner);
+    each(arg, S("team"), w->team);
+}
+
+struct str fleet_session_id(const struct session *s)
+{
+    return s->id;
+}
+
+struct str fleet_email(const struct session *s)
+{
+    return s->who->email;
+}
+
+struct attr_to {
+    struct buf *b;
+    uint32_t field;
+};
+
+static void put_attr(void *arg, struct str key, struct str value)
+{
+    const struct attr_to *to = arg;
+    attr_text(to->b, to->field, key, value);
+}
+
 void standard_attrs(struct scene *s, struct buf *b, uint32_t field)
 {
-    const struct person *w = s->s->who;
-    attr_text(b, field, S("user.id"), w->user_id);
-    attr_text(b, field, S("session.id"), s->s->id);
-    attr_text(b, field, S("organization.id"), w->org);
-    attr_text(b, field, S("user.email"), w->email);
-    attr_text(b, field, S("user.account_uuid"), w->account_uuid);
-    attr_text(b, field, S("user.account_id"), w->account_id);
-    attr_text(b, field, S("terminal.type"), w->terminal);
-    attr_text(b, field, S("anthropic.provider"), S("firstParty"));
-    attr_text(b, field, S("app.version"), s->s->version);
-    attr_text(b, field, S("vcs.repository.name"), w->repo);
-    attr_text(b, field, S("vcs.owner.name"), w->owner);
-    attr_text(b, field, S("team"), w->team);
+    fleet_attrs(s->s, put_attr, &(struct attr_to){ b, field });
 }
 
 void event_begin(struct scene *s, struct str name, bool with_prompt)
@@ -61,10 +87,13 @@ void event_begin(struct scene *s, struct str name, bool with_prompt)
     attr_int(b, F_LOG_ATTRS, S("event.sequence"), s->s->sequence++);
     if (with_prompt)
         attr_text(b, F_LOG_ATTRS, S("prompt.id"), s->prompt_id);
+    s->event = (struct fleet_event){ .session = s->s, .time_ns = s->now_ns, .name = name };
     s->truth->logs++;
 }
 
 void event_end(struct scene *s)
 {
     msg_end(s->logs, s->record);
+    if (s->cfg->seen)
+        s->cfg->seen(s->cfg->arg, &s->event);
 }

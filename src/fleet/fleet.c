@@ -90,6 +90,7 @@ bool fleet_next(struct fleet *f, struct fleet_turn *ret)
     struct session *s = &f->plan.sessions[t->session];
     int64_t start_ns = MAX(t->start_ns, s->free_ns);
     struct scene scene = {
+        .cfg = &f->cfg,
         .s = s,
         .truth = &f->truth,
         .logs = &f->logs,

@@ -18,11 +18,53 @@ enum { FLEET_MODELS = 3, FLEET_TOKEN_TYPES = 4, FLEET_PEOPLE_MAX = 100000 };
 enum fleet_token { FLEET_INPUT, FLEET_OUTPUT, FLEET_CACHE_READ, FLEET_CACHE_CREATION };
 extern const struct str fleet_token_names[FLEET_TOKEN_TYPES], fleet_model_names[FLEET_MODELS];
 
+/* A session, as long as its day is given out. */
+struct session;
+/* Its attributes, in the order in which the client sends them. */
+void fleet_attrs(const struct session *s, void (*each)(void *arg, struct str key, struct str value), void *arg);
+struct str fleet_session_id(const struct session *s);
+struct str fleet_email(const struct session *s);
+/* Resource and scope around `items`, which are metrics: a whole member of a metrics request. */
+void fleet_metrics_envelope(const struct session *s, struct str items, struct buf *ret);
+
+/* One event, and what of it a truth may be made of; texts that it has not are empty. */
+struct fleet_event {
+    const struct session *session;
+    int64_t time_ns, nano;                         /* nano: money */
+    struct str name, model, tool;
+    uint64_t duration_ms;
+    bool marked;                                   /* a prompt with FLEET_MARK in it */
+};
+#define FLEET_MARK "heisenbug"
+
+enum { FLEET_METRICS = 7, FLEET_METRIC_ATTRS = 3 };
+struct fleet_metric_def {
+    struct str name, unit, help, attrs[FLEET_METRIC_ATTRS];
+};
+extern const struct fleet_metric_def fleet_metrics[FLEET_METRICS];
+enum fleet_metric { M_SESSIONS, M_COST, M_TOKENS, M_LINES, M_COMMITS, M_DECISIONS, M_ACTIVE, M_COUNT };
+
+/* What one attribute set of a counter gained in a turn. */
+struct fleet_gain {
+    const struct session *session;
+    int64_t start_ns, time_ns;                     /* of the turn */
+    enum fleet_metric metric;
+    struct str a[FLEET_METRIC_ATTRS];              /* of its attributes; empty: it has not */
+    double value;                                  /* money too */
+    int64_t nano;                                  /* money, exactly */
+};
+
 struct fleet_config {
     uint64_t seed;
     uint32_t people;
     int64_t from_ns, to_ns;                        /* whole days, UTC: from <= day < to */
     bool traces;                                   /* of the people who have them on */
+    bool texts;                                    /* prompts and commands are logged */
+    uint32_t brief_sessions;                       /* 0, or so many a person and day, of one prompt and one request */
+    /* May be NULL. Called for each event and gain of a turn before fleet_next() gives it. */
+    void (*seen)(void *arg, const struct fleet_event *e);
+    void (*gained)(void *arg, const struct fleet_gain *g);
+    void *arg;
 };
 
 /* What was handed out by fleet_next() so far. */

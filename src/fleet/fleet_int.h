@@ -90,13 +90,15 @@ void attr_digits(struct buf *b, uint32_t field, struct str key, uint64_t v);   /
 
 struct counter {                                   /* what one attribute set of a metric gained in this turn */
     uint32_t metric;
-    struct str a[3];                               /* values of the metric's own attributes */
+    struct str a[FLEET_METRIC_ATTRS];              /* values of the metric's own attributes */
     double value;
     uint64_t nano;                                 /* money */
 };
 
 struct scene {                                     /* one turn being written */
+    const struct fleet_config *cfg;
     struct session *s;
+    struct fleet_event event;                      /* between event_begin() and event_end() */
     struct fleet_truth *truth;
     struct buf *logs, *metrics, *traces;
     struct arena *mem;
@@ -110,7 +112,6 @@ struct scene {                                     /* one turn being written */
 void turn_write(struct scene *s, int64_t length_ms);
 
 /* metrics.c */
-enum fleet_metric { M_SESSIONS, M_COST, M_TOKENS, M_LINES, M_COMMITS, M_DECISIONS, M_ACTIVE, M_COUNT };
 void counter_add(struct scene *s, enum fleet_metric m, struct str a, struct str b, struct str c, double value, int64_t nano);
 void metrics_write(struct scene *s);
 

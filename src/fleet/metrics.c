@@ -2,9 +2,7 @@
 #include "fleet/fleet_int.h"
 #include "otlp/fields.h"
 
-static const struct {
-    struct str name, unit, help, attrs[3];
-} metrics[M_COUNT] = {
+const struct fleet_metric_def fleet_metrics[FLEET_METRICS] = {
     [M_SESSIONS] = { S("claude_code.session.count"), S(""), S("Count of CLI sessions started"), { S("start_type") } },
     [M_COST] = { S("claude_code.cost.usage"), S("USD"), S("Cost of the Claude Code session"),
                  { S("model"), S("query_source"), S("agent.name") } },
@@ -42,15 +40,36 @@ static void write_point(struct scene *s, const struct counter *c)
     standard_attrs(s, b, F_POINT_ATTRS);
     for (size_t i = 0; i < LEN(c->a); i++)
         if (c->a[i].n)
-            attr_text(b, F_POINT_ATTRS, metrics[c->metric].attrs[i], c->a[i]);
+            attr_text(b, F_POINT_ATTRS, fleet_metrics[c->metric].attrs[i], c->a[i]);
     msg_end(b, p);
     s->truth->points++;
+}
+
+static void tell_gains(const struct scene *s)
+{
+    for (uint32_t i = 0; i < s->ncounters && s->cfg->gained; i++) {
+        const struct counter *c = &s->counters[i];
+        bool money = c->metric == M_COST;
+        s->cfg->gained(s->cfg->arg, &(struct fleet_gain){
+            .session = s->s, .start_ns = s->start_ns, .time_ns = s->now_ns, .metric = (enum fleet_metric)c->metric,
+            .a = { c->a[0], c->a[1], c->a[2] }, .value = money ? (double)c->nano / 1e9 : c->value, .nano = (int64_t)c->nano,
+        });
+    }
+}
+
+void fleet_metrics_envelope(const struct session *s, struct str items, struct buf *ret)
+{
+    struct msg open[2];
+    resource_begin(s, ret, S("com.anthropic.claude_code"), open);
+    buf_str(ret, items);
+    resource_end(ret, open);
 }
 
 void metrics_write(struct scene *s)
 {
     struct buf *b = s->metrics;
     struct msg open[2];
+    tell_gains(s);
     resource_begin(s->s, b, S("com.anthropic.claude_code"), open);
     for (uint32_t m = 0; m < M_COUNT; m++) {
         struct msg metric = { 0 }, sum = { 0 };
@@ -60,9 +79,9 @@ void metrics_write(struct scene *s)
                 continue;
             if (!any) {
                 metric = msg_begin(b, F_SCOPES_ITEMS);
-                wire_put_bytes(b, F_METRIC_NAME, metrics[m].name);
-                wire_put_bytes(b, F_METRIC_DESCRIPTION, metrics[m].help);
-                wire_put_bytes(b, F_METRIC_UNIT, metrics[m].unit);
+                wire_put_bytes(b, F_METRIC_NAME, fleet_metrics[m].name);
+                wire_put_bytes(b, F_METRIC_DESCRIPTION, fleet_metrics[m].help);
+                wire_put_bytes(b, F_METRIC_UNIT, fleet_metrics[m].unit);
                 sum = msg_begin(b, F_METRIC_SUM);
                 wire_put_varint(b, F_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);
                 wire_put_varint(b, F_DATA_MONOTONIC, 1);

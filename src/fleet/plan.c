@@ -56,6 +56,8 @@ static void plan_session(const struct fleet_config *c, const struct person *who,
     s->outage = rng_below(&bad, OUTAGE_DAYS) == 0 && at_ms > 13 * 3600 * 1000 && at_ms < 15 * 3600 * 1000;
     s->rng = r;
     at_ms = (at_ms - who->zone_min * 60000 + DAY_MS) % DAY_MS;
+    if (c->brief_sessions)
+        s->turns = 1;
     plan_turns(p, s, mem, day * NS_PER_DAY + at_ms * NS_PER_MS);
 }
 
@@ -77,7 +79,7 @@ void plan_day(const struct fleet_config *c, const struct person *people, int64_t
     *ret = (struct plan){ 0 };
     for (uint32_t i = 0; i < c->people; i++) {
         struct rng r = rng_of(c->seed, 3, (uint64_t)day, 1 + i);
-        uint32_t n = sessions_today(&people[i], day, &r);
+        uint32_t n = c->brief_sessions ? c->brief_sessions : sessions_today(&people[i], day, &r);
         for (uint32_t k = 0; k < n; k++)
             plan_session(c, &people[i], i, k, day, mem, ret);
     }

@@ -77,6 +77,9 @@ static void request_event(struct scene *s, const struct request *q)
     attr_text(b, F_LOG_ATTRS, S("effort"), S("medium"));
     if (q->agent.n)
         attr_text(b, F_LOG_ATTRS, S("agent.name"), q->agent);
+    s->event.model = fleet_model_names[q->model];
+    s->event.duration_ms = q->duration_ms;
+    s->event.nano = q->nano;
     event_end(s);
 }
 
@@ -193,6 +196,33 @@ static void count_edit(struct scene *s, const struct tool *t, bool accept)
 }
 
 /* Returns whether it may run. */
+static struct str word(struct scene *s)
+{
+    static const struct str words[] = {
+        S("the"), S("a"), S("of"), S("please"), S("fix"), S("add"), S("test"), S("why"), S("does"), S("parser"), S("fail"), S("when"),
+        S("button"), S("cache"), S("config"), S("request"), S("slow"), S("page"), S("error"), S("handle"), S("retry"), S("rename"),
+        S("module"), S("release"), S("update"), S("docs"), S("query"), S("user"), S("login"), S("deploy"), S("metric"), S("upload"),
+    };
+    return words[rng_below(&s->rng, LEN(words))];
+}
+
+/* What somebody asked for, in words; one in so many is about the bug that nobody finds. */
+static struct str prompt_text(struct scene *s)
+{
+    enum { WORDS_MEAN = 28, MARKED_ONE_IN = 200, TEXT_MAX = 8 * WORDS_MEAN * 12 };
+    char *text = arena_alloc(s->mem, TEXT_MAX, 1);
+    size_t n = 0;
+    s->event.marked = rng_below(&s->rng, MARKED_ONE_IN) == 0;
+    uint64_t words = 3 + rng_skewed(&s->rng, WORDS_MEAN), marked = rng_below(&s->rng, words);
+    for (uint64_t i = 0; i < words && n + 16 < TEXT_MAX; i++) {
+        struct str w = s->event.marked && i == marked ? S(FLEET_MARK) : word(s);
+        memcpy(text + n, w.p, w.n);
+        n += w.n;
+        text[n++] = ' ';
+    }
+    return (struct str){ text, n - 1 };
+}
+
 static bool decide(struct scene *s, const struct tool *t, struct str use_id)
 {
     bool accept = !rng_percent(&s->rng, t->deny_percent), asked = t->deny_percent && rng_percent(&s->rng, 40);
@@ -209,6 +239,20 @@ static bool decide(struct scene *s, const struct tool *t, struct str use_id)
     return accept;
 }
 
+/* A command that Bash ran, as the client describes it. */
+static struct str command_text(struct scene *s)
+{
+    static const struct str commands[] = {
+        S("npm test"), S("git status --short"), S("make -j8"), S("cargo build"), S("pytest -q"), S("grep -rn TODO src"),
+        S("docker compose ps"), S("go vet ./..."),
+    };
+    struct str c = commands[rng_below(&s->rng, LEN(commands))];
+    return arena_fmt(s->mem, "{\"bash_command\":\"" STR_FMT "\",\"full_command\":\"cd /home/dev/" STR_FMT "/src/" STR_FMT
+                             " && " STR_FMT " 2>&1 | tail -%u\",\"timeout\":%u}",
+                     STR_ARG(c), STR_ARG(s->s->who->repo), STR_ARG(word(s)), STR_ARG(c), (unsigned)rng_between(&s->rng, 5, 60),
+                     60000 * (unsigned)rng_between(&s->rng, 1, 5));
+}
+
 static void run_tool(struct scene *s, const struct tool *t, struct str use_id)
 {
     bool ok = !rng_percent(&s->rng, t->fail_percent);
@@ -218,6 +262,10 @@ static void run_tool(struct scene *s, const struct tool *t, struct str use_id)
     event_begin(s, S("tool_result"), true);
     attr_text(s->logs, F_LOG_ATTRS, S("tool_name"), t->name);
     attr_text(s->logs, F_LOG_ATTRS, S("tool_use_id"), use_id);
+    if (s->cfg->texts && t->mean_ms == 4200)
+        attr_text(s->logs, F_LOG_ATTRS, S("tool_parameters"), command_text(s));
+    s->event.tool = t->name;
+    s->event.duration_ms = ms;
     attr_text(s->logs, F_LOG_ATTRS, S("success"), ok ? S("true") : S("false"));
     attr_digits(s->logs, F_LOG_ATTRS, S("duration_ms"), ms);
     attr_digits(s->logs, F_LOG_ATTRS, S("tool_input_size_bytes"), 30 + rng_skewed(&s->rng, 300));
@@ -254,7 +302,7 @@ static void prompt(struct scene *s)
 {
     event_begin(s, S("user_prompt"), true);
     attr_digits(s->logs, F_LOG_ATTRS, S("prompt_length"), 12 + rng_skewed(&s->rng, 240));
-    attr_text(s->logs, F_LOG_ATTRS, S("prompt"), S("<REDACTED>"));
+    attr_text(s->logs, F_LOG_ATTRS, S("prompt"), s->cfg->texts ? prompt_text(s) : S("<REDACTED>"));
     attr_text(s->logs, F_LOG_ATTRS, S("message.uuid"), uuid_of(&s->rng, s->mem));
     event_end(s);
     s->truth->prompts++;
@@ -333,6 +381,7 @@ void turn_write(struct scene *s, int64_t length_ms)
 {
     bool runaway = s->s->loops && s->s->done == s->s->turns / 2;
     uint32_t n = runaway ? LOOP_REQUESTS : (uint32_t)MIN(1 + rng_skewed(&s->rng, 6), (uint64_t)REQUESTS_MAX);
+    n = s->cfg->brief_sessions ? 1 : n;
     struct msg open[2], traces[2];
     s->prompt_id = uuid_of(&s->rng, s->mem);
     s->trace_id = hex_of(&s->rng, 32, s->mem);

@@ -26,63 +26,60 @@ void msg_end(struct buf *b, struct msg m)
         b->p[m.at + i] = (char)((n >> (7 * i) & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
 }
 
-/* ---- attributes ------------------------------------------------------------------- */
+/* ---- attributes: lengths known before, in as few bytes as the client's own ------------------- */
 
-struct open_attr {
-    struct msg kv, any;
-};
-
-static struct open_attr attr_begin(struct buf *b, uint32_t field, struct str name)
+static size_t varint_size(uint64_t v)
 {
-    struct open_attr o;
-    o.kv = msg_begin(b, field);
-    wire_put_bytes(b, F_KV_KEY, name);
-    o.any = msg_begin(b, F_KV_VALUE);
-    return o;
+    size_t n = 1;
+    while (v >>= 7)
+        n++;
+    return n;
 }
 
-static void attr_end(struct buf *b, struct open_attr o)
+/* A member of bytes: tag, length, n bytes. */
+static size_t member(size_t n)
 {
-    msg_end(b, o.any);
-    msg_end(b, o.kv);
+    return 1 + varint_size(n) + n;
+}
+
+/* Everything up to the value, whose field takes n bytes. */
+static void attr_head(struct buf *b, uint32_t field, struct str name, size_t n)
+{
+    wire_put_raw(b, (uint64_t)field << 3 | WIRE_LEN);
+    wire_put_raw(b, member(name.n) + member(n));
+    wire_put_bytes(b, F_KV_KEY, name);
+    wire_put_raw(b, F_KV_VALUE << 3 | WIRE_LEN);
+    wire_put_raw(b, n);
 }
 
 void attr_text(struct buf *b, uint32_t field, struct str name, struct str v)
 {
-    struct open_attr o = attr_begin(b, field, name);
+    attr_head(b, field, name, member(v.n));
     wire_put_bytes(b, F_ANY_STRING, v);
-    attr_end(b, o);
 }
 
 void attr_int(struct buf *b, uint32_t field, struct str name, int64_t v)
 {
-    struct open_attr o = attr_begin(b, field, name);
+    attr_head(b, field, name, 1 + varint_size((uint64_t)v));
     wire_put_varint(b, F_ANY_INT, (uint64_t)v);
-    attr_end(b, o);
 }
 
 void attr_double(struct buf *b, uint32_t field, struct str name, double v)
 {
-    struct open_attr o = attr_begin(b, field, name);
+    attr_head(b, field, name, 9);
     wire_put_double(b, F_ANY_DOUBLE, v);
-    attr_end(b, o);
 }
 
 void attr_bool(struct buf *b, uint32_t field, struct str name, bool v)
 {
-    struct open_attr o = attr_begin(b, field, name);
+    attr_head(b, field, name, 2);
     wire_put_varint(b, F_ANY_BOOL, v);
-    attr_end(b, o);
 }
 
 void attr_digits(struct buf *b, uint32_t field, struct str name, uint64_t v)
 {
-    struct open_attr o = attr_begin(b, field, name);
-    char text[24];
-    struct buf digits = { 0 };
-    buf_init(&digits, sizeof text);
+    char at[24];
+    struct buf digits = { .p = at, .cap = sizeof at, .max = sizeof at };
     buf_u64(&digits, v);
-    wire_put_bytes(b, F_ANY_STRING, buf_view(&digits));
-    buf_done(&digits);
-    attr_end(b, o);
+    attr_text(b, field, name, buf_view(&digits));
 }
