@@ -31,8 +31,10 @@ fuzz:
 	@scripts/install-deps build fuzz
 	@BUILD="$(BUILD)" scripts/fuzz
 
-bench: $(BUILD)/build.ninja
+bench: all
+	@ninja -C $(BUILD) bench/bench-load bench/bench-send
 	@meson test -C $(BUILD) --benchmark --verbose
+	@BUILD="$(BUILD)" bench/run.py $(ARGS)
 
 install: all
 	@meson configure $(BUILD) --prefix "$(PREFIX)"
@@ -47,7 +49,7 @@ help:
 	@echo "make test       every test: unit, fuzz corpora, sanitizers, scripts against the binary"
 	@echo "make lint       rooms, house rules, layout, clang warnings, clang-tidy, the committed page"
 	@echo "make fuzz       a minute for each fuzzer"
-	@echo "make bench      benchmarks"
+	@echo "make bench      ccmon beside the other servers found (ARGS='people=1400 ...', see bench/run.py)"
 	@echo "make install    to PREFIX (/usr/local), under DESTDIR if that is set"
 	@echo "make clean      remove the build folders"
 	@echo "Variables: BUILD, CC, CXX (both taken when the folder BUILD is made), PREFIX, ARGS"

@@ -16,7 +16,7 @@
 #include "fleet/fleet.h"
 
 #define LOAD_MAGIC "ccmon load 1\n\0\0\0"
-enum { LOAD_MAGIC_BYTES = 16, LOAD_LANES = 16, LOAD_BODY_MAX = 64 << 20 };
+enum { LOAD_MAGIC_BYTES = 16, LOAD_LANES = 4, LOAD_BODY_MAX = 64 << 20 };
 
 /* ---- out.c: one file ---- */
 

@@ -34,8 +34,10 @@ struct truth {
     int64_t event_nano[DAY_HOURS][FLEET_MODELS];
     double *durations[FLEET_MODELS];               /* of requests of the last day */
     uint32_t ndurations[FLEET_MODELS], cap_durations[FLEET_MODELS];
-    uint64_t marked_day, marked_all, events_all, picked;
-    struct str pick;                               /* a session of the last day */
+    uint64_t marked_day, marked_all, events_all;
+    struct map day_sessions;                       /* of the last day, by id: how many events, in their order of beginning */
+    struct named *seen;
+    uint32_t nseen, cap_seen, pick;                /* pick: 1 + the first that began in its second half */
     int64_t (*nano)[FLEET_MODELS];                 /* by hour */
     uint64_t (*tokens)[FLEET_MODELS][FLEET_TOKEN_TYPES];
     uint64_t minutes[RATE_MINUTES][FLEET_TOKEN_TYPES];
@@ -64,6 +66,7 @@ void truth_free(struct truth *t)
         mem_free(t->durations[m]);
     map_done(&t->sessions);
     map_done(&t->emails);
+    map_done(&t->day_sessions);
     arena_done(&t->mem);
     mem_free(t);
 }
@@ -109,6 +112,20 @@ static void request(struct truth *t, const struct fleet_event *e, uint32_t hour)
     t->durations[m][t->ndurations[m]++] = (double)e->duration_ms;
 }
 
+static void count_session(struct truth *t, const struct fleet_event *e)
+{
+    bool fresh;
+    uint32_t id = map_get(&t->day_sessions, fleet_session_id(e->session));
+    if (id == MAP_NONE) {
+        struct str text = arena_str(&t->mem, fleet_session_id(e->session));
+        id = map_intern(&t->day_sessions, text, t->nseen, &fresh);
+        *arena_push(&t->mem, t->seen, t->nseen, t->cap_seen) = (struct named){ .name = text };
+        if (!t->pick && e->time_ns > t->end_ns - NS_PER_DAY / 2)
+            t->pick = id + 1;
+    }
+    t->seen[id].n++;
+}
+
 void truth_event(struct truth *t, const struct fleet_event *e)
 {
     uint32_t hour;
@@ -127,9 +144,7 @@ void truth_event(struct truth *t, const struct fleet_event *e)
     }
     if (str_eq(e->name, S("api_request")))
         request(t, e, hour);
-    if (!t->pick.n && e->time_ns > t->end_ns - NS_PER_DAY / 2)
-        t->pick = arena_str(&t->mem, fleet_session_id(e->session));
-    t->picked += str_eq(t->pick, fleet_session_id(e->session));
+    count_session(t, e);
 }
 
 /* ---- samples ----------------------------------------------------------------------------- */
@@ -214,11 +229,11 @@ static void write_events(struct jw *w, const struct truth *t)
             jw_f64(w, quantile(0.95, t->durations[m], t->ndurations[m]));
         }
     jw_obj_end(w);
-    jw_kv_i64(w, S("session_events"), (int64_t)t->picked);
+    jw_kv_i64(w, S("session_events"), t->pick ? (int64_t)t->seen[t->pick - 1].n : 0);
     jw_kv_i64(w, S("marked_day"), (int64_t)t->marked_day);
     jw_kv_i64(w, S("marked_all"), (int64_t)t->marked_all);
     jw_kv_i64(w, S("events_all"), (int64_t)t->events_all);
-    jw_kv_str(w, S("session"), t->pick);
+    jw_kv_str(w, S("session"), t->pick ? t->seen[t->pick - 1].name : S(""));
 }
 
 /* {model: [nano-dollars of each hour]} */

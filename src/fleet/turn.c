@@ -243,11 +243,11 @@ static bool decide(struct scene *s, const struct tool *t, struct str use_id)
 static struct str command_text(struct scene *s)
 {
     static const struct str commands[] = {
-        S("npm test"), S("git status --short"), S("make -j8"), S("cargo build"), S("pytest -q"), S("grep -rn TODO src"),
+        S("npm test"), S("git status --short"), S("make -j8"), S("cargo build"), S("pytest -q"), S("grep -rn deprecated src"),
         S("docker compose ps"), S("go vet ./..."),
     };
     struct str c = commands[rng_below(&s->rng, LEN(commands))];
-    return arena_fmt(s->mem, "{\"bash_command\":\"" STR_FMT "\",\"full_command\":\"cd /home/dev/" STR_FMT "/src/" STR_FMT
+    return arena_fmt(s->mem, "{\"bash_command\":\"" STR_FMT "\",\"full_command\":\"cd work/" STR_FMT "/src/" STR_FMT
                              " && " STR_FMT " 2>&1 | tail -%u\",\"timeout\":%u}",
                      STR_ARG(c), STR_ARG(s->s->who->repo), STR_ARG(word(s)), STR_ARG(c), (unsigned)rng_between(&s->rng, 5, 60),
                      60000 * (unsigned)rng_between(&s->rng, 1, 5));

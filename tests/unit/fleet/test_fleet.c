@@ -109,6 +109,74 @@ static void add(enum frame_kind kind, struct str body, struct arena *mem, struct
     arena_reset(mem);
 }
 
+struct told {
+    uint64_t events, marked, tokens;
+    int64_t nano, event_nano;
+};
+
+static void tell_event(void *arg, const struct fleet_event *e)
+{
+    struct told *t = arg;
+    assert_true(e->name.n > 0 && fleet_session_id(e->session).n == 36);
+    t->events++;
+    t->marked += e->marked;
+    t->event_nano += e->nano;
+}
+
+static void tell_gain(void *arg, const struct fleet_gain *g)
+{
+    struct told *t = arg;
+    assert_true(g->start_ns <= g->time_ns && g->metric < FLEET_METRICS);
+    t->nano += g->nano;
+    t->tokens += g->metric == M_TOKENS ? (uint64_t)g->value : 0;
+}
+
+/* What a caller is told adds up to the same; marked prompts are in what is sent. */
+static void what_is_told_is_the_truth(void **state)
+{
+    (void)state;
+    struct told told = { 0 };
+    struct fleet_config c = config(0, 20);
+    c.texts = true;
+    c.seen = tell_event;
+    c.gained = tell_gain;
+    c.arg = &told;
+    struct fleet *f = fleet_new(&c);
+    struct fleet_turn t;
+    uint64_t marked = 0;
+    while (fleet_next(f, &t))
+        for (struct str s = t.logs; str_find(s, S(FLEET_MARK)) != SIZE_MAX; marked++)
+            s = str_sub(s, str_find(s, S(FLEET_MARK)) + 1, SIZE_MAX);
+    const struct fleet_truth *truth = fleet_truth(f);
+    int64_t nano = 0;
+    uint64_t tokens = 0;
+    for (uint32_t m = 0; m < FLEET_MODELS; m++) {
+        nano += truth->cost_nano[m];
+        for (uint32_t k = 0; k < FLEET_TOKEN_TYPES; k++)
+            tokens += truth->tokens[m][k];
+    }
+    assert_int_equal(told.events, truth->logs);
+    assert_true(told.nano == nano && told.event_nano == nano && told.tokens == tokens);
+    assert_true(told.marked == marked && marked > 0);
+    fleet_free(f);
+}
+
+/* Sessions of one prompt and one request, as many as were asked for. */
+static void brief_sessions(void **state)
+{
+    (void)state;
+    struct fleet_config c = config(0, 2);
+    c.brief_sessions = 3;
+    struct fleet *f = fleet_new(&c);
+    struct fleet_turn t;
+    while (fleet_next(f, &t))
+        ;
+    assert_int_equal(fleet_truth(f)->sessions, 2 * 3 * c.people);
+    assert_int_equal(fleet_truth(f)->prompts, fleet_truth(f)->sessions);
+    assert_true(fleet_truth(f)->requests <= fleet_truth(f)->prompts * 2);
+    fleet_free(f);
+}
+
 static void the_truth_is_what_was_sent(void **state)
 {
     (void)state;
@@ -149,7 +217,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_each_time),
-        cmocka_unit_test(the_truth_is_what_was_sent),
+        cmocka_unit_test(the_truth_is_what_was_sent), cmocka_unit_test(what_is_told_is_the_truth),
+        cmocka_unit_test(brief_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
