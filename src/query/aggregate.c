@@ -1,13 +1,11 @@
 /* query/aggregate.c -- sum by, topk, quantile, ...
  *
- * Two kinds. Folds (sum, avg, min, max, count, group, stddev, stdvar) keep one
- * accumulator a group and step and walk each series once. Pickers (quantile, topk,
- * bottomk, limitk, limit_ratio) and count_values need all values of a step at
- * once, so they walk step by step over the members of a group.
+ * Two kinds. Folds (fold.c) keep one accumulator a group and step and walk each series
+ * once. Pickers (quantile, topk, bottomk, limitk, limit_ratio) and count_values need all
+ * values of a step at once, so they walk step by step over the members of a group.
  *
- * Native histograms: sum and avg add them up, count, group, count_values and the
- * limits take them as samples, the others leave them out. Where a sum has none (of
- * numbers and histograms, or of incompatible ones) the step has no result.
+ * Native histograms: count_values and the limits take them as samples, the other pickers
+ * leave them out.
  */
 #include "query/aggregate.h"
 
@@ -15,18 +13,10 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "query/fold.h"
 #include "query/hist.h"
-#include "query/sum.h"
 
 enum { HIST_TEXT_MAX = 4 << 20 };                  /* a histogram as a label value */
-
-/* One group at one step while it is folded. */
-struct acc {
-    struct ksum sum;
-    double mean;
-    uint32_t n;
-    bool incremental;                              /* avg: the plain sum would overflow */
-};
 
 struct group {
     struct labels labels;
@@ -62,170 +52,20 @@ static void find_groups(struct query_ctx *q, const struct aggregation *a, const 
     }
 }
 
-/* ---- folds ----------------------------------------------------------------- */
-
-static void fold_avg(struct acc *c, double v)
+static enum err fold_groups(struct query_ctx *q, const struct aggregation *a, const struct vec *in, const struct groups *groups,
+                            uint32_t nsteps, struct vec *ret, struct fault *f)
 {
-    c->n++;
-    if (!c->incremental) {
-        struct ksum next = c->sum;
-        ksum_add(&next, v);
-        if (!isinf(next.s) || c->n == 1) {
-            c->sum = next;
-            return;
-        }
-        c->incremental = true;
-        c->mean = c->sum.s / (c->n - 1);
-        c->sum.c /= (c->n - 1);
+    struct folds folds;
+    enum err e = OK;
+    folds_init(&folds, q, a->op, nsteps);
+    for (uint32_t g = 0; g < groups->n && !e; g++) {
+        const struct group *from = &groups->at[g];
+        uint32_t to = folds_group(&folds, from->labels);
+        for (uint32_t m = 0; m < from->n; m++)
+            folds_add(&folds, to, &in->at[from->members[m]]);
+        e = query_check(q, f);
     }
-    double share = ((double)c->n - 1) / c->n;
-    struct ksum mean = { share * c->mean, share * c->sum.c };
-    ksum_add(&mean, v / c->n);
-    c->mean = mean.s;
-    c->sum.c = mean.c;
-}
-
-static void fold_variance(struct acc *c, double v)
-{
-    c->n++;
-    if (c->n == 1) {
-        c->mean = v;
-        c->sum.s = isfinite(v) ? 0 : NAN;
-        return;
-    }
-    double delta = v - c->mean;
-    c->mean += delta / c->n;
-    c->sum.s += delta * (v - c->mean);
-}
-
-static void fold(enum agg_op op, struct acc *c, double v)
-{
-    switch (op) {
-    case AGG_SUM:
-        if (c->n++)
-            ksum_add(&c->sum, v);
-        else
-            c->sum.s = v;
-        break;
-    case AGG_AVG:
-        fold_avg(c, v);
-        break;
-    case AGG_MIN:
-        if (!c->n++ || c->sum.s > v || isnan(c->sum.s))
-            c->sum.s = v;
-        break;
-    case AGG_MAX:
-        if (!c->n++ || c->sum.s < v || isnan(c->sum.s))
-            c->sum.s = v;
-        break;
-    case AGG_STDDEV:
-    case AGG_STDVAR:
-        fold_variance(c, v);
-        break;
-    default:
-        c->n++;
-    }
-}
-
-static double fold_result(enum agg_op op, const struct acc *c)
-{
-    switch (op) {
-    case AGG_SUM:
-        return c->sum.s + c->sum.c;
-    case AGG_AVG:
-        return c->incremental ? c->mean + c->sum.c : c->sum.s / c->n + c->sum.c / c->n;
-    case AGG_COUNT:
-        return c->n;
-    case AGG_GROUP:
-        return 1;
-    case AGG_STDVAR:
-        return c->sum.s / c->n;
-    case AGG_STDDEV:
-        return sqrt(c->sum.s / c->n);
-    default:
-        return c->sum.s;
-    }
-}
-
-/* What the histograms of a group do to it, by step; only where it has any. */
-struct hist_fold {
-    struct hist_sum *sums;                         /* sum, avg: NULL for the others */
-    uint8_t *failed;                               /* steps without a result */
-};
-
-static bool has_histograms(const struct vec *in, const struct group *g)
-{
-    for (uint32_t m = 0; m < g->n; m++)
-        if (in->at[g->members[m]].h)
-            return true;
-    return false;
-}
-
-static void fold_histograms(struct query_ctx *q, enum agg_op op, const struct tser *s, struct acc *accs, struct hist_fold *hf)
-{
-    for (uint32_t i = 0; i < s->n && s->h; i++) {
-        uint32_t step = s->from + i;
-        if (!s->h[i])
-            continue;
-        if (op == AGG_COUNT || op == AGG_GROUP)
-            accs[step].n++;
-        else if (!hf->sums)
-            q->remarks |= HIST_IGNORED;
-        else if (!hf->failed[step] && !hist_sum_add(q->mem, &hf->sums[step], s->h[i]))
-            hf->failed[step] = 1;
-    }
-}
-
-/* Of numbers and histograms at one step there is no sum. */
-static void histogram_result(struct query_ctx *q, const struct acc *c, struct hist_fold *hf, uint32_t step, struct tser *out,
-                             uint32_t i)
-{
-    struct hist_sum *s = &hf->sums[step];
-    if (!s->sum)
-        return;
-    if (c->n)
-        q->remarks |= HIST_MIXED;
-    else if (!hf->failed[step])
-        tser_put_hist(q, out, i, hist_sum_end(q->mem, s));
-    if (c->n)
-        out->v[i] = value_absent();
-    q->remarks |= s->remarks;
-}
-
-static enum err fold_group(struct query_ctx *q, const struct aggregation *a, const struct vec *in,
-                           const struct group *g, struct acc *accs, uint32_t nsteps, struct vec *ret, struct fault *f)
-{
-    uint32_t from = nsteps, end = 0;
-    for (uint32_t m = 0; m < g->n; m++) {
-        const struct tser *s = &in->at[g->members[m]];
-        from = MIN(from, s->from);
-        end = MAX(end, s->from + s->n);
-    }
-    if (from >= end)
-        return OK;
-    struct hist_fold hf = { 0 };
-    if (has_histograms(in, g) && (a->op == AGG_SUM || a->op == AGG_AVG)) {
-        hf.sums = arena_new(q->mem, struct hist_sum, nsteps);
-        hf.failed = arena_new(q->mem, uint8_t, nsteps);
-        for (uint32_t i = from; i < end; i++)
-            hf.sums[i].mean = a->op == AGG_AVG;
-    }
-    memset(accs + from, 0, sizeof *accs * (end - from));
-    for (uint32_t m = 0; m < g->n; m++) {
-        const struct tser *s = &in->at[g->members[m]];
-        for (uint32_t i = 0; i < s->n; i++)
-            if (!value_is_absent(s->v[i]))
-                fold(a->op, &accs[s->from + i], s->v[i]);
-        fold_histograms(q, a->op, s, accs, &hf);
-    }
-    struct tser *out = vec_add(q, ret, g->labels, from, end - from);
-    for (uint32_t i = from; i < end; i++) {
-        if (accs[i].n)
-            out->v[i - from] = fold_result(a->op, &accs[i]);
-        if (hf.sums)
-            histogram_result(q, &accs[i], &hf, i, out, i - from);
-    }
-    return query_check(q, f);
+    return e ? e : folds_end(&folds, ret, f);
 }
 
 /* ---- pickers --------------------------------------------------------------- */
@@ -508,17 +348,16 @@ enum err vec_aggregate(struct query_ctx *q, const struct aggregation *a, struct 
     struct groups groups = { 0 };
     find_groups(q, a, in, &groups);
 
+    if (agg_is_fold(a->op))
+        return fold_groups(q, a, in, &groups, st.n, ret, f);
     enum err e = OK;
-    void *scratch = mem_alloc(MAX(sizeof(struct acc) * (size_t)st.n, sizeof(struct ranked) * ((size_t)in->n + 1)));
+    void *scratch = mem_alloc(sizeof(struct ranked) * ((size_t)in->n + 1));
     for (uint32_t g = 0; g < groups.n && !e; g++) {
         if (is_picker(a->op))
             pick_group(q, a, in, &groups.at[g], st.n, scratch, ret);
-        else if (a->op == AGG_QUANTILE)
-            quantile_group(q, a, in, &groups.at[g], st.n, scratch, vec_add(q, ret, groups.at[g].labels, 0, st.n));
         else
-            e = fold_group(q, a, in, &groups.at[g], scratch, st.n, ret, f);
-        if (!e)
-            e = query_check(q, f);
+            quantile_group(q, a, in, &groups.at[g], st.n, scratch, vec_add(q, ret, groups.at[g].labels, 0, st.n));
+        e = query_check(q, f);
     }
     mem_free(scratch);
     vec_trim(ret);

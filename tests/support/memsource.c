@@ -45,6 +45,7 @@ struct scan {
     struct block block;
     struct scan_stats stats;
     bool *wanted;
+    bool by_series;
     bool *narrow_by;
     void (*narrow)(void *arg, struct block *b, uint32_t *sel);
     void *narrow_arg;
@@ -184,6 +185,7 @@ static enum err ms_scan_begin(struct source *src, const struct scan_req *req, st
     sc->m = m;
     sc->t = &m->tables[req->table];
     sc->order = req->order;
+    sc->by_series = req->by_series && req->table == TABLE_SAMPLE;
     sc->rows = mem_alloc(sizeof *sc->rows * ((size_t)sc->t->n + 1));
     sc->wanted = wanted_columns(sc->t, req->all_labels, req->labels, req->nlabels);
     sc->narrow_by = wanted_columns(sc->t, false, req->narrow_by, req->nnarrow_by);
@@ -234,7 +236,7 @@ static void make_fixed(struct scan *sc, uint32_t from, uint32_t n)
     double *value = arena_new(&sc->mem, double, n);
     uint8_t *temporality = arena_new(&sc->mem, uint8_t, n), *origin = arena_new(&sc->mem, uint8_t, n);
     uint64_t *seq = arena_new(&sc->mem, uint64_t, n);
-    uint32_t *sel = arena_new(&sc->mem, uint32_t, n);
+    uint32_t *sel = sc->by_series ? NULL : arena_new(&sc->mem, uint32_t, n);
     for (uint32_t i = 0; i < n; i++) {
         const struct mem_row *r = &sc->rows[from + i]->row;
         time[i] = r->time_ns;
@@ -245,7 +247,8 @@ static void make_fixed(struct scan *sc, uint32_t from, uint32_t n)
         temporality[i] = (uint8_t)r->temporality;
         origin[i] = (uint8_t)r->origin;
         seq[i] = sc->rows[from + i]->seq;
-        sel[i] = i;
+        if (sel)
+            sel[i] = i;
     }
     sc->block = (struct block){
         .n = n, .sel = sel, .nsel = n, .time_ns = time, .recv_ns = recv, .start_ns = start, .claimed_ns = claimed,
@@ -262,6 +265,85 @@ static void make_columns(struct scan *sc, const bool *wanted, uint32_t n)
             cols[ncols++] = make_column(sc, c, sc->at, n);
     sc->block.cols = cols;
     sc->block.ncols = ncols;
+}
+
+/* ---- runs ------------------------------------------------------------------ */
+
+enum { RUN_ROWS_MAX = 9 };                         /* a longer stretch of a series becomes several runs */
+
+static int by_text(const struct value *a, const struct value *b)
+{
+    if (a->type != V_STR || b->type != V_STR)
+        return (a->type == V_STR) - (b->type == V_STR);
+    return str_cmp(a->s, b->s);
+}
+
+/* Labels, temporality, origin: 0 for rows of one run. */
+static int by_run(const struct stored *x, const struct stored *y, const struct table_rows *t)
+{
+    for (uint32_t c = 0; c < t->ncols; c++) {
+        if (t->cols[c].place != PLACE_LABEL)
+            continue;
+        struct value a = cell_of(x, c), b = cell_of(y, c);
+        int order = by_text(&a, &b);
+        if (order)
+            return order;
+    }
+    if (x->row.temporality != y->row.temporality)
+        return x->row.temporality < y->row.temporality ? -1 : 1;
+    return (x->row.origin > y->row.origin) - (x->row.origin < y->row.origin);
+}
+
+/* Few rows and many equal ones: by insertion. */
+static void sort_runs(struct scan *sc, uint32_t n)
+{
+    const struct stored **r = sc->rows + sc->at;
+    qsort(r, n, sizeof *r, oldest_first);
+    for (uint32_t i = 1; i < n; i++) {
+        const struct stored *x = r[i];
+        uint32_t k = i;
+        for (; k && by_run(r[k - 1], x, sc->t) > 0; k--)
+            r[k] = r[k - 1];
+        r[k] = x;
+    }
+}
+
+/* The rows of the block as runs; ret_first[i] is the first row of run i. */
+static uint32_t *make_runs(struct scan *sc, uint32_t n)
+{
+    const struct stored **r = sc->rows + sc->at;
+    uint32_t *end = arena_new(&sc->mem, uint32_t, n + 1), *first = arena_new(&sc->mem, uint32_t, n + 1), runs = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool same = i && !by_run(r[i - 1], r[i], sc->t) && i - first[runs - 1] < RUN_ROWS_MAX;
+        if (!same)
+            first[runs++] = i;
+        end[runs - 1] = i + 1;
+    }
+    sc->block.run_end = end;
+    sc->block.nruns = runs;
+    return first;
+}
+
+/* Of label columns, temporality and origin an element a run is left. */
+static void shrink_to_runs(struct scan *sc, const uint32_t *first)
+{
+    struct block *b = &sc->block;
+    uint8_t *temporality = arena_new(&sc->mem, uint8_t, b->nruns), *origin = arena_new(&sc->mem, uint8_t, b->nruns);
+    for (uint32_t i = 0; i < b->nruns; i++) {
+        temporality[i] = b->temporality[first[i]];
+        origin[i] = b->origin[first[i]];
+    }
+    b->temporality = temporality;
+    b->origin = origin;
+    struct column *cols = (struct column *)(uintptr_t)b->cols;
+    for (uint32_t c = 0; c < b->ncols; c++) {
+        if (cols[c].key.place != PLACE_LABEL)
+            continue;
+        uint32_t *code = arena_new(&sc->mem, uint32_t, b->nruns);
+        for (uint32_t i = 0; i < b->nruns; i++)
+            code[i] = column_code(&cols[c], first[i]);
+        cols[c].code = code;
+    }
 }
 
 /* As the store does: a block of which little is left becomes a short one. */
@@ -288,10 +370,15 @@ static enum err ms_scan_next(struct scan *sc, const struct block **ret, struct f
     }
     arena_reset(&sc->mem);
     uint32_t n = MIN(sc->m->block_rows, sc->n - sc->at);
+    if (sc->by_series)
+        sort_runs(sc, n);
     make_fixed(sc, sc->at, n);
+    const uint32_t *first = sc->by_series ? make_runs(sc, n) : NULL;
     if (sc->narrow)
         narrow_block(sc, n);
     make_columns(sc, sc->wanted, sc->block.n);
+    if (first)
+        shrink_to_runs(sc, first);
     sc->at += n;
     sc->block.next_bound = sc->at < sc->n ? sc->rows[sc->at]->row.time_ns
                            : sc->order == SCAN_NEWEST_FIRST ? INT64_MIN : INT64_MAX;

@@ -2,7 +2,7 @@
  * languages: rows go in one by one, scans give them back as blocks of columns with
  * dictionaries, the way the store does, filtered by time and matchers.
  *
- * Blocks hold `block_rows` rows (default 1000; tests set 1 or 7 to cross borders).
+ * Scans by series have runs of at most a few rows. Blocks hold `block_rows` rows (default 1000; tests set 1 or 7 to cross borders).
  * bases() is the naive reading of its contract. Nothing is dropped as a duplicate.
  *
  * Owner:    memsource_new/memsource_free.
