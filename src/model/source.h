@@ -36,6 +36,7 @@ struct scan_req {
     enum table table;
     int64_t from_ns, to_ns;                        /* from <= time_ns < to */
     int64_t recv_after_ns;                         /* 0, or only rows received after it */
+    uint64_t seq_after;                            /* 0, or rows up to this sequence are not needed; they may come */
     const struct matcher *matchers;
     uint32_t nmatchers;
     const struct str *labels;                      /* columns wanted, as label names ("session_id") */

@@ -7,6 +7,7 @@
 #include "promql/functions.h"
 #include "promql/promql.h"
 #include "query/hist.h"
+#include "query/runs.h"
 
 struct eval {
     struct query_ctx *q;
@@ -60,17 +61,30 @@ enum err eval_dur(const struct eval *ev, const struct dur *d, bool positive, int
 enum err eval_shift(const struct eval *ev, const struct shift *s, int64_t *ret_offset, bool *ret_fixed, int64_t *ret_at,
                     struct fault *f) MUST;
 
+/* Series by group instead of by labels. */
+struct select_groups {
+    struct pick pick;                              /* the labels that make a group */
+    bool bare;                                     /* series are shown without their name */
+    struct idset ids;
+    struct labels *labels;                         /* out: of each group */
+    uint32_t n, cap;
+    bool clash;                                    /* out: two would be shown under the same labels; nothing was given */
+};
+
 struct select_req {
     const struct selector *sel;
     int64_t after_ms, to_ms;                       /* samples of (after, to] */
     bool totals;                                   /* absolute totals are shown: bases are needed */
     bool drop_stale;
-    /* Called for each series, in the order of their labels. Times and values are valid
+    struct select_groups *groups;                  /* or NULL; the query must not name ccmon_source */
+    /* Called for each series, in the order of their labels; with groups in no order, and with
+     * no label but the name. Times and values are valid
      * during the call only, labels for the whole query. An error ends the selection. */
     enum err (*each)(void *arg, const struct points *p, struct fault *f);
     void *arg;
 };
 enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f) MUST;
+bool select_names_source(const struct promql *p);
 
 /* A note about a window's series: `text`, then the metric's name in quotes. */
 void window_note(const struct window *w, bool warning, const char *text);

@@ -34,6 +34,7 @@ struct points {
     size_t n;
     const struct accounted *acc;                   /* NULL: a plain series */
     const struct histogram *const *h;              /* NULL: numbers only; else NULL where v holds the sample */
+    uint32_t group;                                /* where series are selected by group */
     bool increments;                               /* each histogram is what was added since the one before */
 };
 

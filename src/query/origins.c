@@ -8,9 +8,8 @@
  * added in any order and two queries may read the same rows at once. Retention and
  * erasure do take rows away; so after KEEP_NS a measure is read anew.
  *
- * "Received since" goes by the receive time of rows, which is given before they are
- * acknowledged: a scan reaches OVERLAP_NS further back than the one before began. A
- * clock that was put back makes the measure be read anew.
+ * What is new goes by the sequence of rows: as long as the source has acknowledged nothing
+ * since a measure was read, nothing is read; else only what has a higher sequence.
  */
 #include "query/origins.h"
 
@@ -20,8 +19,7 @@
 #include "base/hash.h"
 #include "model/names.h"
 
-#define OVERLAP_NS (600 * NS_PER_S)
-#define KEEP_NS    NS_PER_DAY
+#define KEEP_NS NS_PER_DAY
 
 struct slot {
     struct id128 session;                          /* all zero: free */
@@ -33,12 +31,14 @@ struct slot {
 struct known {
     struct slot *at;
     uint32_t n, cap;                               /* cap: a power of two, or 0 */
+    uint32_t loud;                                 /* sessions of several origins or targets */
 };
 
 struct measure {
     struct str name;                               /* owned */
     struct known sessions;
-    int64_t first_ns, last_ns;                     /* when it was read, wholly and at last */
+    int64_t first_ns;                              /* when it was read wholly; 0: it is to be read anew */
+    uint64_t seq;                                  /* all rows up to here are in it */
 };
 
 struct origins {
@@ -89,7 +89,7 @@ static struct slot *known_find(const struct known *t, struct id128 session)
 
 static void known_grow(struct known *t)
 {
-    struct known bigger = { .n = t->n, .cap = t->cap ? 2 * t->cap : 64 };
+    struct known bigger = { .n = t->n, .loud = t->loud, .cap = t->cap ? 2 * t->cap : 64 };
     bigger.at = mem_alloc(sizeof *bigger.at * (size_t)bigger.cap);
     for (uint32_t i = 0; i < t->cap; i++)
         if (t->at[i].session.hi || t->at[i].session.lo)
@@ -98,20 +98,26 @@ static void known_grow(struct known *t)
     *t = bigger;
 }
 
+static bool is_loud(const struct slot *s)
+{
+    return s->several || s->bits & (s->bits - 1);
+}
+
 static void known_add(struct known *t, const struct slot *s)
 {
     if (2 * t->n >= t->cap)
         known_grow(t);
     struct slot *at = known_find(t, s->session);
+    bool was_loud = is_loud(at);
     if (!at->bits) {
         t->n++;
         *at = *s;
-        return;
+    } else {
+        at->bits |= s->bits;
+        at->several |= s->several || (s->target && at->target && s->target != at->target);
+        at->target = at->target ? at->target : s->target;
     }
-    at->bits |= s->bits;
-    at->several |= s->several || (s->target && at->target && s->target != at->target);
-    if (!at->target)
-        at->target = s->target;
+    t->loud += is_loud(at) - was_loud;
 }
 
 static struct id128 session_key(struct str session)
@@ -155,15 +161,17 @@ static uint64_t target_of(const struct label_ref *job, const struct label_ref *i
     return h ? h : 1;
 }
 
-/* Rows come sorted by session more often than not: a row like the one before it is
- * passed over by its codes. */
+/* Runs come sorted by session more often than not: one like the one before it is passed
+ * over by its codes. A source may give rows for runs. */
 static void add_block(struct known *t, const struct block *b)
 {
     struct label_ref session = block_label(b, S("session_id"), 1u << PLACE_LABEL);
     struct label_ref job = block_label(b, S("job"), 1u << PLACE_LABEL);
     struct label_ref instance = block_label(b, S("instance"), 1u << PLACE_LABEL);
-    for (uint32_t i = 0; i < b->nsel; i++) {
-        uint32_t row = b->sel[i], before = i ? b->sel[i - 1] : 0;
+    uint32_t n = b->run_end ? b->nruns : b->nsel;
+    for (uint32_t i = 0, row = 0, before; i < n; i++) {
+        before = row;
+        row = b->run_end ? i : b->sel[i];
         bool scraped = b->origin[row] == ORIGIN_SCRAPE;
         if (i && b->origin[before] == b->origin[row] && same_cell(&session, before, row) &&
             (!scraped || (same_cell(&job, before, row) && same_cell(&instance, before, row))))
@@ -176,8 +184,8 @@ static void add_block(struct known *t, const struct block *b)
     }
 }
 
-/* All rows of a measure under any of its names, that came after `recv_after_ns`. */
-static enum err read_measure(struct query_ctx *q, struct str measure, int64_t recv_after_ns, struct known *t, struct fault *f)
+/* All rows of a measure under any of its names, of a higher sequence; maybe more. */
+static enum err read_measure(struct query_ctx *q, struct str measure, uint64_t seq_after, struct known *t, struct fault *f)
 {
     static const struct str labels[] = { S("session_id"), S("job"), S("instance") };
     struct str names[] = { measure, metric_alias(measure) };
@@ -187,7 +195,7 @@ static enum err read_measure(struct query_ctx *q, struct str measure, int64_t re
             break;
         struct matcher m = { .op = MATCH_EQ, .label = S("__name__"), .value = names[i] };
         struct scan_req req = {
-            .table = TABLE_SAMPLE, .from_ns = INT64_MIN, .to_ns = INT64_MAX, .recv_after_ns = MAX(recv_after_ns, (int64_t)0),
+            .table = TABLE_SAMPLE, .from_ns = INT64_MIN, .to_ns = INT64_MAX, .seq_after = seq_after, .by_series = true,
             .matchers = &m, .nmatchers = 1, .labels = labels, .nlabels = LEN(labels),
             .without = WITHOUT_ALL & ~(uint32_t)WITHOUT_ORIGIN,
             .rows_max = UINT64_MAX, .bytes_max = UINT64_MAX,   /* the deadline bounds it */
@@ -239,18 +247,13 @@ static struct measure *find_measure(struct origins *o, struct str name)
     return NULL;
 }
 
-/* From when on rows are to be read; 0: all. */
-static int64_t read_after(struct origins *o, struct str name, int64_t now_ns)
+/* Under the lock. Up to where the measure is known; 0: nothing of it. */
+static uint64_t known_until(struct origins *o, struct str name, int64_t now_ns)
 {
-    int64_t after = 0;
-    CHECK(!pthread_mutex_lock(&o->lock));
     struct measure *m = find_measure(o, name);
-    if (m && now_ns >= m->last_ns && now_ns - m->first_ns < KEEP_NS)
-        after = m->last_ns - OVERLAP_NS;
-    else if (m)
-        m->last_ns = 0;                            /* to be replaced */
-    CHECK(!pthread_mutex_unlock(&o->lock));
-    return after;
+    if (m && (now_ns < m->first_ns || now_ns - m->first_ns >= KEEP_NS))
+        m->first_ns = 0;
+    return m && m->first_ns ? m->seq : 0;
 }
 
 static void measure_add(struct measure *m, const struct known *t)
@@ -260,13 +263,20 @@ static void measure_add(struct measure *m, const struct known *t)
             known_add(&m->sessions, &t->at[i]);
 }
 
+/* What was read of a measure, and how far. */
+struct reading {
+    struct known t;
+    uint64_t after, seq;                           /* rows of these sequences; after 0: all there are */
+    int64_t now_ns;
+};
+
 /* Under the lock. Adds what was read to what is known; NULL: there is no room for it. */
-static struct measure *merge(struct origins *o, struct str name, struct known *t, bool wholly, int64_t now_ns)
+static struct measure *merge(struct origins *o, struct str name, struct reading *r)
 {
     struct measure *m = find_measure(o, name);
-    if (m && !wholly && !m->last_ns)
-        return NULL;                               /* was given up meanwhile */
-    if (!m && (!wholly || o->n == ORIGINS_MEASURES_MAX))
+    if (r->t.n > ORIGINS_SESSIONS_MAX || (r->after && (!m || !m->first_ns)))
+        return NULL;                               /* too much, or was given up meanwhile */
+    if (!m && o->n == ORIGINS_MEASURES_MAX)
         return NULL;
     if (!m) {
         m = &o->at[o->n++];
@@ -274,44 +284,88 @@ static struct measure *merge(struct origins *o, struct str name, struct known *t
         memcpy(copy, name.p, name.n);
         *m = (struct measure){ .name = { copy, name.n } };
     }
-    if (wholly) {
+    if (!r->after) {
         known_done(&m->sessions);
-        m->sessions = *t;
-        *t = (struct known){ 0 };
-        m->first_ns = m->last_ns = now_ns;
+        m->sessions = r->t;
+        r->t = (struct known){ 0 };
+        m->first_ns = r->now_ns;
+        m->seq = r->seq;
     } else {
-        measure_add(m, t);
-        m->last_ns = MAX(m->last_ns, now_ns);
+        measure_add(m, &r->t);
+        m->seq = MAX(m->seq, r->seq);
     }
     return m;
 }
 
-static bool answer_known(struct origins *o, struct str measure, struct known *t, bool wholly, int64_t now_ns,
-                         const struct str *sessions, uint32_t n, struct origin_seen *ret)
+/* ---- questions ------------------------------------------------------------- */
+
+/* What is asked of a measure's sessions, and the answers. */
+struct question {
+    const struct str *sessions;
+    uint32_t n;
+    struct origin_seen *seen;                      /* NULL: no session is asked for */
+    bool quiet;
+};
+
+static void answer(const struct known *t, struct question *a)
+{
+    a->quiet = !t->loud;
+    if (a->seen)
+        known_answer(t, a->sessions, a->n, a->seen);
+}
+
+/* True: answered from what is known, which is all there is. */
+static bool answer_known(struct origins *o, struct str measure, struct reading *r, struct question *a)
 {
     CHECK(!pthread_mutex_lock(&o->lock));
-    bool fits = t->n <= ORIGINS_SESSIONS_MAX;
-    struct measure *m = fits ? merge(o, measure, t, wholly, now_ns) : NULL;
+    uint64_t until = known_until(o, measure, r->now_ns);
+    bool all = until && until >= r->seq;
+    if (all)
+        answer(&find_measure(o, measure)->sessions, a);
+    CHECK(!pthread_mutex_unlock(&o->lock));
+    r->after = until;
+    return all;
+}
+
+static bool answer_merged(struct origins *o, struct str measure, struct reading *r, struct question *a)
+{
+    CHECK(!pthread_mutex_lock(&o->lock));
+    struct measure *m = merge(o, measure, r);
     if (m)
-        known_answer(&m->sessions, sessions, n, ret);
+        answer(&m->sessions, a);
     CHECK(!pthread_mutex_unlock(&o->lock));
     return m;
+}
+
+static enum err ask(struct query_ctx *q, struct str measure, struct question *a, struct fault *f)
+{
+    struct source_stats stats;
+    q->src->stats(q->src, &stats);
+    struct reading r = { .now_ns = clock_now(q->clock), .seq = stats.seq };
+    if (q->origins && answer_known(q->origins, measure, &r, a))
+        return OK;
+    enum err e = read_measure(q, measure, r.after, &r.t, f);
+    bool known = !e && q->origins && answer_merged(q->origins, measure, &r, a);
+    if (!e && !known && r.after) {                 /* what was known is gone: all of it, without keeping it */
+        known_done(&r.t);
+        e = read_measure(q, measure, 0, &r.t, f);
+    }
+    if (!e && !known)
+        answer(&r.t, a);
+    known_done(&r.t);
+    return e;
 }
 
 enum err origins_ask(struct query_ctx *q, struct str measure, const struct str *sessions, uint32_t n,
                      struct origin_seen *ret, struct fault *f)
 {
-    int64_t now_ns = clock_now(q->clock);
-    int64_t after = q->origins ? read_after(q->origins, measure, now_ns) : 0;
-    struct known t = { 0 };
-    enum err e = read_measure(q, measure, after, &t, f);
-    bool known = !e && q->origins && answer_known(q->origins, measure, &t, after <= 0, now_ns, sessions, n, ret);
-    if (!e && !known && after > 0) {               /* what was known is gone: all of it, without keeping it */
-        known_done(&t);
-        e = read_measure(q, measure, 0, &t, f);
-    }
-    if (!e && !known)
-        known_answer(&t, sessions, n, ret);
-    known_done(&t);
+    return ask(q, measure, &(struct question){ .sessions = sessions, .n = n, .seen = ret }, f);
+}
+
+enum err origins_quiet(struct query_ctx *q, struct str measure, bool *ret, struct fault *f)
+{
+    struct question a = { 0 };
+    enum err e = ask(q, measure, &a, f);
+    *ret = a.quiet;
     return e;
 }

@@ -6,7 +6,8 @@
  * otlp, scrape, remote, transcript.
  *
  * Only a query that met rows of a lower origin asks. The first question reads the
- * measure once, through the whole store; later ones only what was received since.
+ * measure once, through the whole store; later ones only what was acknowledged since, and
+ * nothing if that is nothing.
  *
  * Owner:    app/ makes one with origins_new() and frees it after the server; a query
  *           without one (query_ctx.origins NULL) reads for itself.
@@ -37,3 +38,6 @@ struct origin_seen {
 /* Answers for n sessions, of one measure. */
 MUST enum err origins_ask(struct query_ctx *q, struct str measure, const struct str *sessions, uint32_t n,
                           struct origin_seen *ret, struct fault *f);
+/* Is there no session with rows of more than one origin or from several targets? Then
+ * nothing of the measure is hidden, whatever its sessions are. */
+MUST enum err origins_quiet(struct query_ctx *q, struct str measure, bool *ret, struct fault *f);

@@ -260,8 +260,10 @@ static struct str kept_text(struct runs *r, struct run_col *c, uint32_t run)
 
 static struct str kept_name(struct runs *r, struct run_col *c)
 {
-    if (!c->name.p)
-        c->name = r->texts[text_id(r, c->col->key.name)];
+    if (!c->name.p) {
+        uint32_t id = text_id(r, c->col->key.name);
+        c->name = r->texts[id];
+    }
     return c->name;
 }
 
@@ -279,10 +281,16 @@ struct labels runs_labels(struct runs *r, uint32_t run, const struct pick *p)
     return (struct labels){ at, n };
 }
 
-struct str runs_label(struct runs *r, uint32_t run, struct str name)
+const struct run_col *runs_col(const struct runs *r, struct str name)
 {
     for (uint32_t c = 0; c < r->ncols; c++)
         if (str_eq(r->cols[c].col->key.name, name))
-            return kept_text(r, &r->cols[c], run);
-    return S("");
+            return &r->cols[c];
+    return NULL;
+}
+
+struct str runs_label(struct runs *r, uint32_t run, struct str name)
+{
+    struct run_col *c = (struct run_col *)(uintptr_t)runs_col(r, name);
+    return c ? kept_text(r, c, run) : S("");
 }

@@ -72,6 +72,8 @@ void runs_part_open(struct runs *r, const struct pick *p, struct run_part *ret);
 struct id128 runs_part(struct runs *r, const struct run_part *part, uint32_t run);
 /* The labels of a run that are picked. Equal texts are the same bytes. */
 struct labels runs_labels(struct runs *r, uint32_t run, const struct pick *p);
+/* The column of a label; NULL if no run has it. */
+const struct run_col *runs_col(const struct runs *r, struct str name);
 /* One label; empty if absent. */
 struct str runs_label(struct runs *r, uint32_t run, struct str name);
 /* How many rows stand before a run: where it begins. */

@@ -110,7 +110,7 @@ static void take_version(struct scan *sc, struct store *s)
 static bool chunk_in_range(const struct scan_req *r, const struct chunk_ref *c)
 {
     return c->sum.table == r->table && c->t1 >= r->from_ns && c->t0 < r->to_ns &&
-           (!r->recv_after_ns || c->sum.recv_max > r->recv_after_ns);
+           (!r->recv_after_ns || c->sum.recv_max > r->recv_after_ns) && (!r->seq_after || c->sum.seq_max > r->seq_after);
 }
 
 static enum err add_chunks(struct scan *sc, struct fault *f)

@@ -294,18 +294,18 @@ static int by_run(const struct stored *x, const struct stored *y, const struct t
     return (x->row.origin > y->row.origin) - (x->row.origin < y->row.origin);
 }
 
-/* Few rows and many equal ones: by insertion. */
+static const struct table_rows *sorting;           /* of the one scan that sorts */
+
+static int by_run_then_time(const void *a, const void *b)
+{
+    int order = by_run(*(const struct stored *const *)a, *(const struct stored *const *)b, sorting);
+    return order ? order : oldest_first(a, b);
+}
+
 static void sort_runs(struct scan *sc, uint32_t n)
 {
-    const struct stored **r = sc->rows + sc->at;
-    qsort(r, n, sizeof *r, oldest_first);
-    for (uint32_t i = 1; i < n; i++) {
-        const struct stored *x = r[i];
-        uint32_t k = i;
-        for (; k && by_run(r[k - 1], x, sc->t) > 0; k--)
-            r[k] = r[k - 1];
-        r[k] = x;
-    }
+    sorting = sc->t;
+    qsort(sc->rows + sc->at, n, sizeof *sc->rows, by_run_then_time);
 }
 
 /* The rows of the block as runs; ret_first[i] is the first row of run i. */

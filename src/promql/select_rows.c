@@ -1,0 +1,267 @@
+/* promql/select_rows.c -- a scan's runs become stretches of series.
+ *
+ * Nothing is done a row but to copy time and value. What hangs on labels is asked once a
+ * series: its group, its metric, whether its labels have to be put together at all.
+ */
+#include <stdlib.h>
+
+#include "model/names.h"
+#include "promql/select_int.h"
+#include "query/origins.h"
+#include "query/runs_rows.h"
+
+/* The rows of a block as they are kept. */
+struct copied {
+    const struct block *b;
+    int64_t *t;
+    double *v;
+    const uint64_t *seq;                           /* NULL: no plain row */
+    const int64_t *starts;                         /* NULL: each run has one start */
+    const struct column *histograms;               /* NULL in nearly all blocks */
+    const struct run_col *name;                    /* NULL: no metric has one */
+    uint32_t *names;                               /* by code of the name: number + 1 */
+    struct run_part group, bare;
+};
+
+static const struct str metadata[] = { S("__name__"), S("__type__"), S("__unit__") };
+static const struct pick without_metadata = { metadata, LEN(metadata), false };
+
+static const struct column *histogram_column(const struct block *b)
+{
+    for (uint32_t i = 0; i < b->ncols; i++)
+        if (colkey_is_histogram(&b->cols[i].key))
+            return &b->cols[i];
+    return NULL;
+}
+
+static bool one_start(const struct block *b, uint32_t from, uint32_t to)
+{
+    int64_t differs = 0;
+    for (uint32_t i = from + 1; i < to; i++)
+        differs |= b->start_ns[i] ^ b->start_ns[from];
+    return !differs;
+}
+
+/* Which of starts and seq are needed. */
+static void look_at_runs(const struct block *b, bool *ret_starts, bool *ret_plain)
+{
+    *ret_starts = *ret_plain = false;
+    for (uint32_t i = 0; i < b->nruns; i++)
+        if (b->temporality[i] == TEMPORALITY_NONE)
+            *ret_plain = true;
+        else if (!*ret_starts)
+            *ret_starts = !one_start(b, run_begin(b, i), b->run_end[i]);
+}
+
+static const void *kept_words(struct arena *mem, const void *from, uint32_t n)
+{
+    void *to = arena_raw(mem, uint64_t, n);
+    memcpy(to, from, sizeof(uint64_t) * n);
+    return to;
+}
+
+static void open_block(struct job *j, const struct block *b, struct copied *c)
+{
+    struct arena *mem = j->ev->q->mem;
+    bool starts, plain;
+    look_at_runs(b, &starts, &plain);
+    *c = (struct copied){ .b = b, .t = arena_raw(mem, int64_t, b->n), .v = arena_raw(mem, double, b->n) };
+    for (uint32_t i = 0; i < b->n; i++)
+        c->t[i] = select_ns_to_ms(b->time_ns[i]);
+    memcpy(c->v, b->value, sizeof *c->v * b->n);
+    c->starts = starts ? kept_words(mem, b->start_ns, b->n) : NULL;
+    c->seq = plain && b->seq ? kept_words(mem, b->seq, b->n) : NULL;
+    c->histograms = histogram_column(b);
+    c->name = runs_col(&j->runs, S("__name__"));
+    if (c->name)
+        c->names = arena_new(&j->runs.mem, uint32_t, c->name->col->ndict);
+    if (j->req->groups) {
+        runs_part_open(&j->runs, &j->req->groups->pick, &c->group);
+        runs_part_open(&j->runs, &without_metadata, &c->bare);
+    }
+}
+
+/* ---- series ---------------------------------------------------------------- */
+
+static void meet(struct job *j, struct met *m, struct str name)
+{
+    struct arena *mem = j->ev->q->mem;
+    struct label *at = arena_new(mem, struct label, 1);
+    *at = (struct label){ S("__name__"), name };
+    *m = (struct met){
+        .name = name,
+        .own = str_starts(name, S("claude_code_")),
+        .shown = spelling_labels(&j->spelling, mem, (struct labels){ at, name.n ? 1 : 0 }),
+    };
+}
+
+static uint32_t name_of(struct job *j, struct copied *c, uint32_t run)
+{
+    uint32_t code = c->name ? column_code(c->name->col, run) : 0;
+    if (c->name && c->names[code])
+        return c->names[code] - 1;
+    struct str name = c->name ? runs_label(&j->runs, run, S("__name__")) : S("");
+    bool fresh;
+    uint32_t id = idset_add(&j->names, label_id(S("__name__"), name), &fresh), n = id;
+    if (fresh) {
+        (void)arena_push(j->ev->q->mem, j->mets, n, j->cap_mets);
+        meet(j, &j->mets[id], name);
+    }
+    if (c->name)
+        c->names[code] = id + 1;
+    return id;
+}
+
+static void put_labels(struct job *j, struct found *s, uint32_t run)
+{
+    if (s->has_labels)
+        return;
+    s->labels = runs_labels(&j->runs, run, NULL);
+    s->shown = spelling_labels(&j->spelling, j->ev->q->mem, s->labels);
+    s->has_labels = true;
+}
+
+/* Two series that would be shown under the same labels cannot be told apart in a group. */
+static bool clashes(struct job *j, const struct copied *c, uint32_t run)
+{
+    if (!j->req->groups->bare && !j->spelling.widened)
+        return false;
+    bool fresh;
+    idset_add(&j->bare, runs_part(&j->runs, &c->bare, run), &fresh);
+    return !fresh;
+}
+
+static void new_series(struct job *j, struct copied *c, uint32_t run)
+{
+    struct select_groups *g = j->req->groups;
+    if (j->nfound == j->cap_found) {
+        j->cap_found = MAX(2 * j->cap_found, 256u);
+        j->found = mem_resize(j->found, sizeof *j->found * j->cap_found);
+    }
+    struct found *s = &j->found[j->nfound++];
+    *s = (struct found){ .first = NO_STRETCH, .last = NO_STRETCH, .name = name_of(j, c, run) };
+    if (!g) {
+        put_labels(j, s, run);
+        return;
+    }
+    bool fresh;
+    g->clash = g->clash || clashes(j, c, run);
+    s->group = idset_add(&g->ids, runs_part(&j->runs, &c->group, run), &fresh);
+    if (fresh)
+        *arena_push(j->ev->q->mem, g->labels, g->n, g->cap) = runs_labels(&j->runs, run, &g->pick);
+}
+
+/* ---- runs ------------------------------------------------------------------ */
+
+/* Rows of a lower source than OTLP count only where no higher one has the session; when no
+ * session of the metric has two, there is nothing to decide. */
+static enum err judge_source(struct job *j, struct found *s, uint32_t run, struct fault *f)
+{
+    struct met *m = &j->mets[s->name];
+    bool accounted = j->runs.b->temporality[run] != TEMPORALITY_NONE;
+    if (j->runs.b->origin[run] == ORIGIN_OTLP || (!accounted && !m->own))
+        return OK;
+    enum err e = OK;
+    if (!m->judged) {
+        bool quiet;
+        e = origins_quiet(j->ev->q, metric_canonical(m->name), &quiet, f);
+        m->judged = true;
+        m->loud = !e && !quiet;
+    }
+    if (m->loud) {
+        j->sources = true;
+        put_labels(j, s, run);
+    }
+    return e;
+}
+
+static void take_histograms(struct job *j, const struct copied *c, uint32_t from, struct stretch *x)
+{
+    struct str *at = NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < x->n; i++) {
+        struct value v = column_value(c->histograms, from + i);
+        if (v.type != V_BYTES)
+            continue;
+        at = at ? at : arena_new(j->ev->q->mem, struct str, x->n);
+        at[i] = arena_str(j->ev->q->mem, v.s);
+        n++;
+    }
+    x->histograms = at;
+    x->accounted = x->accounted && n < x->n;
+}
+
+static enum err take_run(struct job *j, struct copied *c, uint32_t run, struct fault *f)
+{
+    const struct block *b = c->b;
+    if (j->runs.fresh[run])
+        new_series(j, c, run);
+    struct found *s = &j->found[j->runs.numbers[run]];
+    uint32_t from = run_begin(b, run);
+    struct stretch x = {
+        .t = c->t + from, .v = c->v + from, .n = b->run_end[run] - from, .next = NO_STRETCH,
+        .temporality = b->temporality[run], .origin = b->origin[run],
+    };
+    bool counts = x.temporality != TEMPORALITY_NONE;
+    x.accounted = counts;
+    x.seq = !counts && c->seq ? c->seq + from : NULL;
+    x.start = counts ? b->start_ns[from] : 0;
+    x.starts = counts && c->starts ? c->starts + from : NULL;
+    if (c->histograms)
+        take_histograms(j, c, from, &x);
+    s->accounted |= x.accounted;
+    if (x.accounted && select_asks(j, &x))
+        put_labels(j, s, run);
+    enum err e = judge_source(j, s, run, f);
+    if (j->nstretches == j->cap_stretches) {
+        j->cap_stretches = MAX(2 * j->cap_stretches, 256u);
+        j->stretches = mem_resize(j->stretches, sizeof *j->stretches * j->cap_stretches);
+    }
+    if (s->last == NO_STRETCH)
+        s->first = j->nstretches;
+    else
+        j->stretches[s->last].next = j->nstretches;
+    s->last = j->nstretches;
+    j->stretches[j->nstretches++] = x;
+    return e;
+}
+
+static enum err take_block(struct job *j, const struct block *b, struct fault *f)
+{
+    struct copied c;
+    enum err e = runs_block(&j->runs, b, f);
+    if (!e)
+        e = query_hold(j->ev->q, b->n, f);
+    if (e)
+        return e;
+    open_block(j, b, &c);
+    for (uint32_t i = 0; i < b->nruns && !e; i++)
+        e = take_run(j, &c, i, f);
+    return e;
+}
+
+enum err select_scan(struct job *j, struct fault *f)
+{
+    struct query_ctx *q = j->ev->q;
+    struct scan_req req = {
+        .table = TABLE_SAMPLE, .from_ns = j->from_ns, .to_ns = j->to_ns, .matchers = j->spelling.matchers,
+        .nmatchers = j->spelling.nmatchers, .all_labels = true, .by_series = true, .order = SCAN_OLDEST_FIRST,
+        .without = WITHOUT_RECV | WITHOUT_CLAIMED,
+    };
+    struct scan *sc;
+    struct arena mem;
+    enum err e = query_scan_begin(q, &req, &sc, f);
+    if (e)
+        return e;
+    arena_init(&mem, 256u << 20);
+    const struct block *b;
+    while (!(e = q->src->scan_next(sc, &b, f)) && b && !(j->req->groups && j->req->groups->clash)) {
+        arena_rewind(&mem);
+        e = take_block(j, runs_of_rows(b, &mem), f);
+        if (e)
+            break;
+    }
+    arena_done(&mem);
+    query_scan_end(q, sc);
+    return e;
+}
