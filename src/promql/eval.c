@@ -76,6 +76,7 @@ void note_at(const struct eval *ev, bool warning, const struct expr *where, cons
 struct sight {
     struct eval *ev;
     struct vec *ret;
+    struct grouped *into;                          /* or NULL */
     struct steps st;
     int64_t offset, lookback;
     bool fixed, smoothed, times;
@@ -159,17 +160,20 @@ static enum err see_series(void *arg, const struct points *p, struct fault *f)
     stretch(&part, p, &from, &n);
     part.st.start_ms = steps_at(part.st, from);
     part.st.n = n;
-    struct tser *out = vec_add(part.ev->q, part.ret, p->labels, from, n);
+    struct tser *out = part.into ? grouped_begin(part.into, from, n) : vec_add(part.ev->q, part.ret, p->labels, from, n);
     see(&part, p, out);
     for (uint32_t i = 0; i < n; i++)
         eval_touch(part.ev, from + i, tser_has(out, i));
+    if (part.into)
+        grouped_end(part.into, p->group);
     return OK;
 }
 
-enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, struct vec *ret, struct fault *f)
+enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, struct grouped *into, struct vec *ret,
+                       struct fault *f)
 {
     struct sight s = {
-        .ev = ev, .ret = ret, .st = ev->st, .lookback = ev->q->lookback_ns / NS_PER_MS, .smoothed = sel->smoothed,
+        .ev = ev, .ret = ret, .into = into, .st = ev->st, .lookback = ev->q->lookback_ns / NS_PER_MS, .smoothed = sel->smoothed,
         .times = times,
     };
     enum err e = eval_shift(ev, &sel->shift, &s.offset, &s.fixed, &s.at, f);
@@ -181,12 +185,15 @@ enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, 
         .to_ms = sight_ref(&s, s.st.n - 1) + (s.smoothed ? s.lookback : 0),
         .totals = !times,
         .drop_stale = s.smoothed,
+        .groups = into ? &into->groups : NULL,
         .each = see_series,
         .arg = &s,
     };
     e = select_points(ev, &req, f);
+    if (e || into)
+        return e;
     vec_trim(ret);
-    return e ? e : vec_merge(ev->q, ret, f);
+    return vec_merge(ev->q, ret, f);
 }
 
 /* ---- calls ----------------------------------------------------------------- */
@@ -238,7 +245,7 @@ static enum err call(struct eval *ev, const struct expr *x, struct vec *ret, str
     case FN_MATH:
         return math_call(ev, x, ret, f);
     case FN_WINDOW:
-        return eval_window_call(ev, x, ret, f);
+        return eval_window_call(ev, x, NULL, ret, f);
     case FN_VECTOR: {
         enum err e = fn->vector(ev, x, ret, f);
         return e ? e : vec_merge(ev->q, ret, f);
@@ -310,10 +317,17 @@ static void note_operator(const struct eval *ev, const struct expr *x, uint32_t 
 
 static enum err aggregate(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
 {
+    bool done;
+    ev->q->remarks = 0;
+    enum err e = eval_grouped(ev, x, ret, &done, f);
+    if (e || done) {
+        if (!e && ev->q->remarks)
+            note_aggregation(ev, x, ev->q->remarks);
+        return e;
+    }
     struct aggregation a = {
         .op = x->agg.op, .without = x->agg.without, .names = x->agg.names, .nnames = x->agg.nnames,
     };
-    enum err e = OK;
     if (a.op == AGG_COUNT_VALUES) {
         a.label = expr_bare(x->agg.param)->string;
         if (!a.label.n)
@@ -396,7 +410,7 @@ static enum err vector_node(struct eval *ev, const struct expr *x, struct vec *r
 {
     switch (x->kind) {
     case X_SELECTOR:
-        return eval_selector(ev, &x->sel, false, ret, f);
+        return eval_selector(ev, &x->sel, false, NULL, ret, f);
     case X_CALL:
         return call(ev, x, ret, f);
     case X_AGGREGATE:

@@ -6,6 +6,7 @@
 #include "promql/accounted.h"
 #include "promql/functions.h"
 #include "promql/promql.h"
+#include "query/fold.h"
 #include "query/hist.h"
 #include "query/runs.h"
 
@@ -45,22 +46,6 @@ struct window {
     enum err err;                                  /* set with query_error(): the query fails */
 };
 
-enum err eval_vector(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f) MUST;
-/* ret has a slot for each step. */
-enum err eval_scalar(struct eval *ev, const struct expr *x, double *ret, struct fault *f) MUST;
-/* The raw samples of a range selector or subquery at the first step. */
-enum err eval_range_points(struct eval *ev, const struct expr *x, struct pointset *ret, struct fault *f) MUST;
-/* A call whose argument is a range vector. */
-enum err eval_window_call(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f) MUST;
-/* A selector's values, or with `times` the times of its samples in seconds. */
-enum err eval_selector(struct eval *ev, const struct selector *s, bool times, struct vec *ret, struct fault *f) MUST;
-
-/* Durations, given the query's step and range. */
-enum err eval_dur(const struct eval *ev, const struct dur *d, bool positive, int64_t *ret_ms, struct fault *f) MUST;
-/* A selector's offset, and the fixed time of its @ (false: it has none). */
-enum err eval_shift(const struct eval *ev, const struct shift *s, int64_t *ret_offset, bool *ret_fixed, int64_t *ret_at,
-                    struct fault *f) MUST;
-
 /* Series by group instead of by labels. */
 struct select_groups {
     struct pick pick;                              /* the labels that make a group */
@@ -70,6 +55,37 @@ struct select_groups {
     uint32_t n, cap;
     bool clash;                                    /* out: two would be shown under the same labels; nothing was given */
 };
+
+/* eval_group.c: where the series of an aggregation go instead of into a vector. */
+struct grouped {
+    struct folds folds;
+    struct select_groups groups;
+    struct arena mem;                              /* of the series at hand */
+    struct tser series;
+};
+/* The series at hand, all of it absent; grouped_end() adds it to its group. */
+struct tser *grouped_begin(struct grouped *g, uint32_t from, uint32_t n);
+void grouped_end(struct grouped *g, uint32_t group);
+
+enum err eval_vector(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f) MUST;
+/* ret has a slot for each step. */
+enum err eval_scalar(struct eval *ev, const struct expr *x, double *ret, struct fault *f) MUST;
+/* An aggregation whose series go straight into their groups. ret_done false: it has to be evaluated
+ * the other way, over a list of its series. */
+enum err eval_grouped(struct eval *ev, const struct expr *aggregate, struct vec *ret, bool *ret_done, struct fault *f) MUST;
+/* The raw samples of a range selector or subquery at the first step. */
+enum err eval_range_points(struct eval *ev, const struct expr *x, struct pointset *ret, struct fault *f) MUST;
+/* A call whose argument is a range vector. With `into` its series go there, not to ret. */
+enum err eval_window_call(struct eval *ev, const struct expr *call, struct grouped *into, struct vec *ret, struct fault *f) MUST;
+/* A selector's values, or with `times` the times of its samples in seconds; `into` as before. */
+enum err eval_selector(struct eval *ev, const struct selector *s, bool times, struct grouped *into, struct vec *ret,
+                       struct fault *f) MUST;
+
+/* Durations, given the query's step and range. */
+enum err eval_dur(const struct eval *ev, const struct dur *d, bool positive, int64_t *ret_ms, struct fault *f) MUST;
+/* A selector's offset, and the fixed time of its @ (false: it has none). */
+enum err eval_shift(const struct eval *ev, const struct shift *s, int64_t *ret_offset, bool *ret_fixed, int64_t *ret_at,
+                    struct fault *f) MUST;
 
 struct select_req {
     const struct selector *sel;

@@ -43,12 +43,14 @@ static enum err selector_lens(struct eval *ev, const struct expr *x, struct lens
 struct use {
     enum err (*each)(void *arg, const struct points *p, struct fault *f);
     void *arg;
+    struct select_groups *groups;                  /* or NULL */
 };
 
 static enum err selector_points(struct eval *ev, const struct expr *x, bool totals, const struct lens *l,
                                 const struct use *use, struct fault *f)
 {
     struct select_req req = {
+        .groups = use->groups,
         .sel = &x->range.of->sel,
         .after_ms = lens_ref(l, 0) - l->range - l->lookback_before,
         .to_ms = lens_ref(l, l->st.n - 1) + l->lookback_after,
@@ -251,7 +253,7 @@ enum err eval_range_points(struct eval *ev, const struct expr *x, struct pointse
     int64_t step = 0;
     *ret = (struct pointset){ 0 };
     enum err e = range_lens(ev, x, &j.lens, &step, f);
-    return e ? e : range_points(ev, x, true, &j.lens, step, &(struct use){ keep_raw, &j }, f);
+    return e ? e : range_points(ev, x, true, &j.lens, step, &(struct use){ .each = keep_raw, .arg = &j }, f);
 }
 
 /* ---- windows --------------------------------------------------------------- */
@@ -266,6 +268,7 @@ struct window_job {
     const struct expr *arg;                        /* the range vector */
     struct str noted;                              /* the metric that a note was made of last */
     struct vec *ret;
+    struct grouped *into;                          /* or NULL: the series go to ret */
 };
 
 /* The steps whose windows can hold a point of the series. */
@@ -335,6 +338,14 @@ static void run_window(struct window_job *j, struct window *w, const double *arg
         out->v[i] = v;
 }
 
+static struct tser *series_out(struct window_job *j, const struct points *p, uint32_t from, uint32_t n)
+{
+    if (j->into)
+        return grouped_begin(j->into, from, n);
+    struct query_ctx *q = j->ev->q;
+    return vec_add(q, j->ret, j->fn->flags & FN_KEEP_NAME ? p->labels : labels_drop_name(q->mem, p->labels), from, n);
+}
+
 static enum err one_series(struct window_job *j, const struct points *p, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
@@ -343,8 +354,7 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
     stretch(l, p, &from, &end);
     if (from >= end)
         return OK;
-    struct labels labels = j->fn->flags & FN_KEEP_NAME ? p->labels : labels_drop_name(q->mem, p->labels);
-    struct tser *out = vec_add(q, j->ret, labels, from, end - from);
+    struct tser *out = series_out(j, p, from, end - from);
     struct window w = {
         .range_s = (double)l->range / 1000, .anchored = l->anchored, .smoothed = l->smoothed,
         .acc = j->exact ? p->acc : NULL, .q = q, .f = f, .increments = j->exact && p->increments,
@@ -377,6 +387,8 @@ static enum err one_series(struct window_job *j, const struct points *p, struct 
         if (e)
             return e;
     }
+    if (j->into)
+        grouped_end(j->into, p->group);
     return OK;
 }
 
@@ -445,9 +457,9 @@ static enum err window_args(struct window_job *j, const struct expr *x, struct f
     return e;
 }
 
-enum err eval_window_call(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f)
+enum err eval_window_call(struct eval *ev, const struct expr *x, struct grouped *into, struct vec *ret, struct fault *f)
 {
-    struct window_job j = { .ev = ev, .fn = x->call.fn, .ret = ret };
+    struct window_job j = { .ev = ev, .fn = x->call.fn, .ret = ret, .into = into };
     int64_t step = 0;
     enum err e = window_args(&j, x, f);
     if (!e)
@@ -457,9 +469,11 @@ enum err eval_window_call(struct eval *ev, const struct expr *x, struct vec *ret
     if (e)
         return e;
     j.exact = j.fn->flags & FN_INCREASE && !ev->q->extrapolate_always;
-    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &(struct use){ window_series, &j }, f);
+    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &(struct use){ window_series, &j, into ? &into->groups : NULL }, f);
+    if (e || into)
+        return e;
     vec_trim(ret);
-    if (!e && j.fn->flags & FN_ABSENT)
+    if (j.fn->flags & FN_ABSENT)
         absent_of(ev, j.arg, ret);
-    return e ? e : vec_merge(ev->q, ret, f);
+    return vec_merge(ev->q, ret, f);
 }

@@ -87,7 +87,7 @@ static enum err load(struct info *in, struct fault *f)
         s.matchers[s.nmatchers++] = (struct matcher){
             .op = MATCH_EQ, .label = S("__name__"), .value = S("target_info"), .places = 1u << PLACE_LABEL,
         };
-    return eval_selector(in->ev, &s, true, &in->infos, f);
+    return eval_selector(in->ev, &s, true, NULL, &in->infos, f);
 }
 
 /* Groups by name and target; the number of a target is shared with base series. */

@@ -115,7 +115,7 @@ static enum err fn_range(struct eval *ev, const struct expr *call, double *ret, 
 static enum err fn_timestamp(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f)
 {
     const struct expr *arg = call->call.args[0];
-    enum err e = arg->kind == X_SELECTOR ? eval_selector(ev, &arg->sel, true, ret, f) : eval_vector(ev, arg, ret, f);
+    enum err e = arg->kind == X_SELECTOR ? eval_selector(ev, &arg->sel, true, NULL, ret, f) : eval_vector(ev, arg, ret, f);
     for (uint32_t s = 0; s < ret->n && !e; s++) {
         struct tser *t = &ret->at[s];
         t->labels = labels_drop_name(ev->q->mem, t->labels);

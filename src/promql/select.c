@@ -212,6 +212,20 @@ bool select_names_source(const struct promql *p)
     return str_find(p->text, S("ccmon_source")) != SIZE_MAX;
 }
 
+static bool clashed(const struct job *j)
+{
+    return j->req->groups && j->req->groups->clash;
+}
+
+/* Groups are made from what is stored: not where series show under another name that counts. */
+static bool names_clash(struct job *j)
+{
+    struct select_groups *g = j->req->groups;
+    if (g && g->pick.keep && names_have(g->pick.names, g->pick.n, S("__name__")) && j->spelling.widened)
+        g->clash = true;
+    return clashed(j);
+}
+
 enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f)
 {
     struct job j = {
@@ -228,11 +242,11 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct fault
     if (!e) {
         j.sources = j.spelling.show_source = j.spelling.show_source || select_names_source(ev->query);
         CHECK(!r->groups || !j.sources);
-        e = select_scan(&j, f);
+        e = names_clash(&j) ? OK : select_scan(&j, f);
     }
-    if (!e && !(r->groups && r->groups->clash))
+    if (!e && !clashed(&j))
         e = apply_sources(&j, f);
-    if (!e && !(r->groups && r->groups->clash))
+    if (!e && !clashed(&j))
         e = give_all(&j, f);
     spelling_close(&j.spelling);
     mem_free(j.stretches);
