@@ -469,7 +469,8 @@ enum err eval_window_call(struct eval *ev, const struct expr *x, struct grouped 
     if (e)
         return e;
     j.exact = j.fn->flags & FN_INCREASE && !ev->q->extrapolate_always;
-    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &(struct use){ window_series, &j, into ? &into->groups : NULL }, f);
+    struct use use = { window_series, &j, into ? &into->groups : NULL };
+    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &use, f);
     if (e || into)
         return e;
     vec_trim(ret);
