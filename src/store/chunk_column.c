@@ -22,6 +22,7 @@
 
 enum { STEPS_VALUES = 64, STEPS_UP = 64, STEPS_ODD = 4 };       /* more than 1 of 64 rows new, less than 1 of 4 anything else */
 enum { RUN_WORTH = 4 };                            /* rows in a run, at least, for what need not go by run */
+enum { AHEAD = 8 };                                /* values lie where they came to the head: each look is a cache miss */
 enum { CODES_CHEAP = 256, NUMBERS_FROM = 32 };     /* doubles up to so many, texts of digits up to so many: a code byte wins */
 
 /* --- taking rows -------------------------------------------------------------------- */
@@ -37,14 +38,15 @@ static bool has_absent(const struct column *c)
 
 static void gather_codes(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret)
 {
-    uint32_t *code = arena_new(mem, uint32_t, n);
+    uint32_t *code = arena_raw(mem, uint32_t, n);
     uint32_t *fresh = arena_new(mem, uint32_t, c->ndict);        /* their code -> ours, 0: not seen yet */
-    uint32_t *seen = arena_new(mem, uint32_t, (size_t)MIN(n, c->ndict) + 1);
+    uint32_t *seen = arena_raw(mem, uint32_t, (size_t)MIN(n, c->ndict) + 1);
     uint32_t nseen = 0;
     bool look = has_absent(c);                     /* each look is a cache miss */
     for (uint32_t i = 0; i < n; i++) {
         uint32_t old = column_code(c, order[i]);
         CHECK(old < c->ndict);
+        code[i] = 0;
         if (!old || (look && c->dict[old].type == V_NONE))
             continue;
         if (!fresh[old]) {
@@ -54,9 +56,13 @@ static void gather_codes(const struct column *c, const uint32_t *order, uint32_t
         code[i] = fresh[old];
         ret->present++;
     }
-    struct value *dict = arena_new(mem, struct value, (size_t)nseen + 1);
-    for (uint32_t k = 1; k <= nseen; k++)
+    struct value *dict = arena_raw(mem, struct value, (size_t)nseen + 1);
+    dict[0] = (struct value){ 0 };
+    for (uint32_t k = 1; k <= nseen; k++) {
+        if (k + AHEAD <= nseen)
+            __builtin_prefetch(&c->dict[seen[k + AHEAD]]);
         dict[k] = c->dict[seen[k]];
+    }
     ret->code = code;
     ret->dict = dict;
     ret->ndict = nseen + 1;
@@ -165,7 +171,7 @@ static const uint8_t *valid_of(const struct chunk_vals *v, struct arena *mem)
 /* The values of rows that have one, in row order. */
 static struct value *present_values(const struct chunk_vals *v, struct arena *mem)
 {
-    struct value *at = arena_new(mem, struct value, v->present);
+    struct value *at = arena_raw(mem, struct value, v->present);
     uint32_t n = 0;
     for (uint32_t i = 0; i < v->rows; i++) {
         struct value x = value_at(v, i);
@@ -209,14 +215,17 @@ static int64_t *offsets_from_time(const struct chunk_vals *v, const int64_t *tim
     enum vtype t = one_type(v);
     if (t != V_INT && t != V_STR)
         return NULL;
-    int64_t *at = arena_new(mem, int64_t, v->present);
+    int64_t *at = arena_raw(mem, int64_t, v->present);
+    struct iso_day day = { 0 };
     uint32_t n = 0;
     for (uint32_t i = 0; i < v->rows; i++) {
         struct value x = value_at(v, i);
         if (x.type == V_NONE)
             continue;
+        if (t == V_STR && i + AHEAD < v->rows)
+            __builtin_prefetch(v->dict[v->code[i + AHEAD]].s.p);
         int64_t when = x.i, own = time_ns[i];
-        if (t == V_STR && !iso_ms_parse(x.s, &when))
+        if (t == V_STR && !iso_ms_parse_near(x.s, &day, &when))
             return NULL;
         if (t == V_STR)
             own = floor_ms(own);
@@ -230,8 +239,6 @@ static int64_t *offsets_from_time(const struct chunk_vals *v, const int64_t *tim
     *ret = t == V_INT ? TIME_NS : TIME_ISO;
     return at;
 }
-
-enum { AHEAD = 8 };                                /* texts lie where they came to the head: each look is a cache miss */
 
 /* Integers, or texts that are integers written out: as numbers. */
 static bool dict_numbers(const struct chunk_vals *v, enum vtype t, int64_t *ret)

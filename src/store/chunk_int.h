@@ -104,6 +104,12 @@ enum { ISO_MS_LEN = 24 };                          /* "2026-11-23T10:00:00.000Z"
 void iso_ms_format(char out[ISO_MS_LEN], int64_t ms);       /* years 0 to 9999 only */
 bool iso_ms_parse(struct str s, int64_t *ret_ms);           /* exactly what the other one writes */
 bool iso_ms_fits(int64_t ms);
+enum { ISO_DAY_LEN = 11 };
+struct iso_day {                                   /* the newest day that was parsed: the next text mostly is of it */
+    char text[ISO_DAY_LEN];
+    int64_t ms;
+};
+bool iso_ms_parse_near(struct str s, struct iso_day *day, int64_t *ret_ms);     /* all zero at first */
 
 bool plain_int(struct str s, int64_t *ret);        /* an integer just as we would write it */
 

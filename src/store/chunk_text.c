@@ -37,9 +37,47 @@ static inline int hex_digit(char c)
     return d < 10 ? (int)d : l < 6 ? (int)l + 10 : -1;
 }
 
+/* Eight digits at once, a byte each, the first one lowest. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+enum { WORD = 8 };
+
+static inline uint64_t word_at(const char *p)
+{
+    uint64_t x = bytes8(p);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+/* The high bit of each byte that is at least lo and less than hi; both and all bytes are below 128. */
+static inline uint64_t between(uint64_t x, unsigned lo, unsigned hi)
+{
+    uint64_t high = x | EACH(0x80);
+    return (high - EACH(lo)) & ~(high - EACH(hi)) & EACH(0x80);
+}
+
+static inline bool word_is_hex(uint64_t x)
+{
+    return ((between(x, '0', '9' + 1) | between(x, 'a', 'f' + 1)) & ~x) == EACH(0x80);
+}
+
+/* Of eight hexadecimal digits. */
+static inline uint32_t word_pack(uint64_t x)
+{
+    uint64_t v = (x & EACH(0x0f)) + 9 * (between(x, 'a', 'f' + 1) >> 7);
+    v = (v << 4 | v >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);
+    return (uint32_t)(v | v >> 16);
+}
+
 static bool is_hex(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
+    size_t i = 0;
+    for (; i + WORD <= s.n; i += WORD)
+        if (!word_is_hex(word_at(s.p + i)))
+            return false;
+    for (; i < s.n; i++)
         if (hex_digit(s.p[i]) < 0)
             return false;
     return true;
@@ -47,7 +85,13 @@ static bool is_hex(struct str s)
 
 static void hex_pack(const char *p, size_t nbytes, uint8_t *out)
 {
-    for (size_t i = 0; i < nbytes; i++)
+    size_t i = 0;
+    for (; i + WORD / 2 <= nbytes; i += WORD / 2) {
+        uint32_t four = word_pack(word_at(p + 2 * i));
+        for (unsigned k = 0; k < WORD / 2; k++)
+            out[i + k] = (uint8_t)(four >> 8 * k);
+    }
+    for (; i < nbytes; i++)
         out[i] = (uint8_t)(hex_digit(p[2 * i]) << 4 | hex_digit(p[2 * i + 1]));
 }
 
@@ -63,23 +107,29 @@ static void hex_unpack(const uint8_t *p, size_t nbytes, char *out)
 /* The stretches of digits between the dashes of a UUID: offset in the text, bytes. */
 static const struct { uint8_t at, bytes; } uuid_parts[] = { { 0, 4 }, { 9, 2 }, { 14, 2 }, { 19, 2 }, { 24, 6 } };
 
-static bool is_uuid(struct str s)
+static bool uuid_digits(struct str s, char out[2 * UUID_BYTES])
 {
     if (s.n != UUID_LEN)
         return false;
-    for (size_t i = 0; i < LEN(uuid_parts); i++) {
+    for (size_t i = 0; i < LEN(uuid_parts); out += 2 * uuid_parts[i].bytes, i++) {
         if (i && s.p[uuid_parts[i].at - 1] != '-')
             return false;
-        if (!is_hex(str_sub(s, uuid_parts[i].at, 2u * uuid_parts[i].bytes)))
-            return false;
+        memcpy(out, s.p + uuid_parts[i].at, 2u * uuid_parts[i].bytes);
     }
     return true;
 }
 
-static void uuid_pack(const char *p, uint8_t out[UUID_BYTES])
+static bool is_uuid(struct str s)
 {
-    for (size_t i = 0; i < LEN(uuid_parts); out += uuid_parts[i].bytes, i++)
-        hex_pack(p + uuid_parts[i].at, uuid_parts[i].bytes, out);
+    char digits[2 * UUID_BYTES];
+    return uuid_digits(s, digits) && is_hex((struct str){ digits, sizeof digits });
+}
+
+static void uuid_pack(struct str s, uint8_t out[UUID_BYTES])
+{
+    char digits[2 * UUID_BYTES];
+    CHECK(uuid_digits(s, digits));
+    hex_pack(digits, UUID_BYTES, out);
 }
 
 static void uuid_unpack(const uint8_t p[UUID_BYTES], char out[UUID_LEN])
@@ -152,23 +202,47 @@ static int64_t digits_in(const char *p, unsigned n)
     return v;
 }
 
-bool iso_ms_parse(struct str s, int64_t *ret_ms)
+/* "2026-11-23T" as ms; false: not how we write a day that there is. */
+static bool day_parse(const char *p, int64_t *ret_ms)
 {
-    static const char mask[] = "dddd-dd-ddTdd:dd:dd.dddZ";
+    static const char mask[] = "dddd-dd-ddT";
+    for (size_t i = 0; i < ISO_DAY_LEN; i++)
+        if (mask[i] == 'd' ? p[i] < '0' || p[i] > '9' : p[i] != mask[i])
+            return false;
+    int64_t y = digits_in(p, 4), m = digits_in(p + 5, 2), d = digits_in(p + 8, 2), days = days_of(y, m, d);
+    int64_t real_y, real_m, real_d;
+    civil(days, &real_y, &real_m, &real_d);        /* "02-30" is another day's text */
+    *ret_ms = days * MS_PER_DAY;
+    return real_y == y && real_m == m && real_d == d;
+}
+
+bool iso_ms_parse_near(struct str s, struct iso_day *day, int64_t *ret_ms)
+{
+    static const uint8_t places[] = { 11, 12, 14, 15, 17, 18, 20, 21, 22 };
     if (s.n != ISO_MS_LEN || s.p[10] != 'T')       /* most texts of that length are something else */
         return false;
-    for (size_t i = 0; i < ISO_MS_LEN; i++)
-        if (mask[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != mask[i])
+    if (memcmp(s.p, day->text, ISO_DAY_LEN) != 0) {
+        if (!day_parse(s.p, &day->ms))
             return false;
+        memcpy(day->text, s.p, ISO_DAY_LEN);
+    }
     const char *p = s.p;
-    int64_t y = digits_in(p, 4), m = digits_in(p + 5, 2), d = digits_in(p + 8, 2), days = days_of(y, m, d);
-    int64_t hour = digits_in(p + 11, 2), min = digits_in(p + 14, 2), sec = digits_in(p + 17, 2);
-    int64_t real_y, real_m, real_d;
-    civil(days, &real_y, &real_m, &real_d);        /* "02-30" and "24:00" are other moments' texts */
-    if (real_y != y || real_m != m || real_d != d || hour > 23 || min > 59 || sec > 59)
+    unsigned d[LEN(places)], worst = 0;
+    for (size_t i = 0; i < LEN(places); i++) {
+        d[i] = (unsigned)(unsigned char)p[places[i]] - '0';
+        worst = MAX(worst, d[i]);
+    }
+    unsigned hour = d[0] * 10 + d[1], min = d[2] * 10 + d[3], sec = d[4] * 10 + d[5], ms = d[6] * 100 + d[7] * 10 + d[8];
+    if (worst > 9 || hour > 23 || min > 59 || sec > 59 || p[13] != ':' || p[16] != ':' || p[19] != '.' || p[23] != 'Z')
         return false;
-    *ret_ms = days * MS_PER_DAY + hour * 3600000 + min * 60000 + sec * 1000 + digits_in(p + 20, 3);
+    *ret_ms = day->ms + (int64_t)(((hour * 60 + min) * 60 + sec) * 1000 + ms);
     return true;
+}
+
+bool iso_ms_parse(struct str s, int64_t *ret_ms)
+{
+    struct iso_day day = { 0 };
+    return iso_ms_parse_near(s, &day, ret_ms);
 }
 
 /* --- lists of texts ------------------------------------------------------------------ */
@@ -195,9 +269,12 @@ static enum text_form text_form_of(const struct str *s, size_t n)
     int64_t unused;
     bool can[TEXT_ISO + 1] = { [TEXT_UUID] = true, [TEXT_HEX] = true, [TEXT_INT] = true, [TEXT_ISO] = true };
     static const enum text_form order[] = { TEXT_INT, TEXT_ISO, TEXT_UUID, TEXT_HEX };
+    struct iso_day day = { 0 };
     for (size_t i = 0; i < n && (can[TEXT_UUID] || can[TEXT_HEX] || can[TEXT_INT] || can[TEXT_ISO]); i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
         can[TEXT_INT] = can[TEXT_INT] && plain_int(s[i], &unused);
-        can[TEXT_ISO] = can[TEXT_ISO] && iso_ms_parse(s[i], &unused);
+        can[TEXT_ISO] = can[TEXT_ISO] && iso_ms_parse_near(s[i], &day, &unused);
         can[TEXT_UUID] = can[TEXT_UUID] && is_uuid(s[i]);
         can[TEXT_HEX] = can[TEXT_HEX] && is_hex_like(s[i], s[0]);
     }
@@ -227,9 +304,12 @@ static size_t id_prefix(const struct str *s, size_t n, size_t prefix)
         return 0;
     if ((s[0].n - prefix) % 2)
         prefix--;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
         if (s[i].n != s[0].n || !is_hex(str_sub(s[i], prefix, s[i].n)))
             return 0;
+    }
     return prefix;
 }
 
@@ -238,8 +318,11 @@ static void put_hex(struct buf *b, const struct str *s, size_t n, size_t prefix)
     size_t each = (s[0].n - prefix) / 2;
     put_varint(b, each);
     uint8_t *out = (uint8_t *)buf_room(b, each * n);
-    for (size_t i = 0; out && i < n; i++)
+    for (size_t i = 0; out && i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
         hex_pack(s[i].p + prefix, each, out + i * each);
+    }
     if (out)
         buf_grew(b, each * n);
 }
@@ -247,12 +330,23 @@ static void put_hex(struct buf *b, const struct str *s, size_t n, size_t prefix)
 static void put_plain(struct buf *b, const struct str *s, size_t n, size_t prefix, struct arena scratch)
 {
     put_str(b, str_sub(s[0], 0, prefix));
-    int64_t *len = arena_new(&scratch, int64_t, n);
-    for (size_t i = 0; i < n; i++)
+    int64_t *len = arena_raw(&scratch, int64_t, n);
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++) {
         len[i] = (int64_t)(s[i].n - prefix);
+        all += s[i].n - prefix;
+    }
     put_ints(b, len, n, scratch);
-    for (size_t i = 0; i < n; i++)
-        buf_str(b, str_sub(s[i], prefix, s[i].n - prefix));
+    char *out = buf_room(b, all), *to = out;
+    for (size_t i = 0; out && i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
+        if (len[i])
+            memcpy(to, s[i].p + prefix, (size_t)len[i]);
+        to += len[i];
+    }
+    if (out)
+        buf_grew(b, all);
 }
 
 static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena scratch)
@@ -275,15 +369,19 @@ static void put_texts(struct buf *b, const struct str *s, size_t n, struct arena
         return;
     }
     if (form == TEXT_INT || form == TEXT_ISO) {
-        int64_t *v = arena_new(&scratch, int64_t, n);
+        int64_t *v = arena_raw(&scratch, int64_t, n);
+        struct iso_day day = { 0 };
         for (size_t i = 0; i < n; i++)
-            CHECK(form == TEXT_INT ? plain_int(s[i], &v[i]) : iso_ms_parse(s[i], &v[i]));
+            CHECK(form == TEXT_INT ? plain_int(s[i], &v[i]) : iso_ms_parse_near(s[i], &day, &v[i]));
         put_ints(b, v, n, scratch);
         return;
     }
     uint8_t *out = (uint8_t *)buf_room(b, n * UUID_BYTES);
-    for (size_t i = 0; out && i < n; i++)
-        uuid_pack(s[i].p, out + i * UUID_BYTES);
+    for (size_t i = 0; out && i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(s[i + AHEAD].p);
+        uuid_pack(s[i], out + i * UUID_BYTES);
+    }
     if (out)
         buf_grew(b, n * UUID_BYTES);
 }
@@ -427,9 +525,9 @@ void put_values(struct buf *b, const struct value *v, size_t n, struct arena scr
     if (n == 0)
         return;
     put_types(b, v, n);
-    int64_t *ints = arena_new(&scratch, int64_t, n);
-    double *doubles = arena_new(&scratch, double, n);
-    struct str *texts = arena_new(&scratch, struct str, n);
+    int64_t *ints = arena_raw(&scratch, int64_t, n);
+    double *doubles = arena_raw(&scratch, double, n);
+    struct str *texts = arena_raw(&scratch, struct str, n);
     size_t ni = 0, nd = 0, nt = 0;
     for (size_t i = 0; i < n; i++) {
         if (v[i].type == V_INT)

@@ -105,6 +105,33 @@ static void test_columns(void **state)
     }
 }
 
+/* Texts that are of a form but for one byte, whichever and wherever it is. */
+static void test_nearly_of_a_form(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "0f8fad5b-d9cb-469f-a165-70867728950e", "0f8fad5bd9cb469fa16570867728950e", "req_011Cf18765b887c217d62",
+        "2026-11-23T10:00:00.000Z", "9223372036854775807",
+    };
+    for (size_t k = 0; k < LEN(forms); k++) {
+        struct str whole = str_c(forms[k]);
+        for (size_t at = 0; at < whole.n; at++) {
+            struct arena mem;
+            struct model m;
+            arena_init(&mem, (size_t)8 << 20);
+            model_init(&m, &mem, TABLE_LOG, 256, 2);
+            for (unsigned c = 0; c < 256; c++) {
+                char *text = arena_cstr(&mem, whole);
+                text[at] = (char)c;
+                m.cells[2 * c] = value_str((struct str){ text, whole.n });
+                m.cells[2 * c + 1] = c ? value_str(whole) : m.cells[0];      /* one that is not, among many that are */
+            }
+            model_round_trip(&m, forms[k]);
+            arena_done(&mem);
+        }
+    }
+}
+
 /* NaNs keep their payload, as value and as attribute. */
 static void test_nan_payloads(void **state)
 {
@@ -459,6 +486,7 @@ static void test_filter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nearly_of_a_form),
         cmocka_unit_test(test_columns), cmocka_unit_test(test_nan_payloads), cmocka_unit_test(test_times),
         cmocka_unit_test(test_time_edges), cmocka_unit_test(test_large),     cmocka_unit_test(test_random),
         cmocka_unit_test(test_flips),   cmocka_unit_test(test_order),        cmocka_unit_test(test_cut),
