@@ -12,7 +12,7 @@
 #include "base/hash.h"
 
 #define CACHE_HOLD_NS (INT64_C(5) * NS_PER_S)
-enum { SLOTS = 4096, PAGES_FROM = 32 * 1024 };     /* larger entries are mapped, so that they go back at once */
+enum { SLOTS = 16384, PAGES_FROM = 32 * 1024 };     /* larger entries are mapped, so that they go back at once */
 
 struct cache {
     pthread_mutex_t lock;                          /* all below */

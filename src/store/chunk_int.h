@@ -79,6 +79,9 @@ void rd_ints(struct rd *r, int64_t *v, size_t n);
 /* Those from lo to before hi, of n. */
 void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi);
 void rd_doubles_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, struct arena scratch);
+/* Stretches v[end[k - 1]] ... of first[k] and what the differences to the one before, which
+ * stand as put_ints() has them, lead to; n > 0 of them. */
+void rd_stretches(struct rd *r, int64_t *v, const int64_t *first, const uint32_t *end, uint32_t n, struct arena scratch);
 /* About how many bits put_ints() will leave to the compressor. */
 uint64_t ints_cost(const int64_t *v, size_t n);
 void put_doubles(struct buf *b, const double *v, size_t n, struct arena scratch);

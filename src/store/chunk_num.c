@@ -373,6 +373,50 @@ void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
         v[i] = (int64_t)((uint64_t)v[i - 1] + (uint64_t)v[i]);
 }
 
+/* --- differences inside stretches --------------------------------------------------- */
+
+/* Adds up the numbers that stand in planes, without making an array of them first. */
+#define ADD_UP(LOAD)                                                             \
+    do {                                                                         \
+        for (uint32_t k = 0; k < n; k++) {                                       \
+            uint64_t at = (uint64_t)first[k];                                    \
+            v[i++] = (int64_t)at;                                                \
+            for (; i < end[k]; i++, j++) {                                       \
+                at += x.smallest + (LOAD) * x.div;                               \
+                v[i] = (int64_t)at;                                              \
+            }                                                                    \
+        }                                                                        \
+    } while (0)
+
+void rd_stretches(struct rd *r, int64_t *v, const int64_t *first, const uint32_t *end, uint32_t n, struct arena scratch)
+{
+    size_t steps = end[n - 1] - n, i = 0, j = 0;
+    struct frame x = { .div = 1 };
+    bool planes = steps && r->p < r->end && *r->p == FORM_PLAIN;
+    if (planes) {
+        (void)rd_byte(r);
+        x = rd_frame_head(r, steps);
+    }
+    const uint8_t *p = x.p;
+    if (planes && x.width == 0) {
+        ADD_UP((uint64_t)0);
+    } else if (planes && x.width == 1) {
+        ADD_UP((uint64_t)p[j]);
+    } else if (planes && x.width == 2) {
+        ADD_UP((uint64_t)p[j] | (uint64_t)p[steps + j] << 8);
+    } else if (planes && x.width == 3) {
+        ADD_UP((uint64_t)p[j] | (uint64_t)p[steps + j] << 8 | (uint64_t)p[2 * steps + j] << 16);
+    } else {
+        uint64_t *all = arena_raw(&scratch, uint64_t, steps + 1);
+        if (planes)
+            frame_span(&x, all, steps, 0, steps);
+        else
+            rd_ints(r, (int64_t *)all, steps);
+        x = (struct frame){ .div = 1 };
+        ADD_UP(all[j]);
+    }
+}
+
 /* --- doubles -------------------------------------------------------------------- */
 
 const double chunk_pow10[EXP_MAX + 1] = { 1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

@@ -93,17 +93,9 @@ static void rd_run_ints(struct rd *r, int64_t *v, uint32_t n, struct segs x, str
         rd_ints(r, v, n);
         return;
     }
-    int64_t *first = arena_raw(&scratch, int64_t, x.n), *step = arena_raw(&scratch, int64_t, n);
+    int64_t *first = arena_raw(&scratch, int64_t, x.n);
     rd_ints(r, first, x.n);
-    rd_ints(r, step, n - x.n);
-    for (uint32_t k = 0, i = 0; k < x.n; k++) {
-        uint64_t at = (uint64_t)first[k];
-        v[i++] = (int64_t)at;
-        for (; i < x.end[k]; i++) {
-            at += (uint64_t)*step++;
-            v[i] = (int64_t)at;
-        }
-    }
+    rd_stretches(r, v, first, x.end, x.n, scratch);
 }
 
 /* --- doubles ------------------------------------------------------------------------------- */
@@ -242,10 +234,10 @@ static void rd_run_doubles(struct rd *r, double *v, uint32_t n, struct segs x, s
     rd_ints(r, odd, (size_t)nodd);
     const uint8_t *bits = rd_take(r, nodd * 8);
     rd_run_ints(r, m, n, x, scratch);
-    for (uint32_t i = 0; i < n; i++) {
-        double d = (double)m[i];
-        v[i] = e ? d / chunk_pow10[e] : d;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = (double)m[i];
+    for (uint32_t i = 0; e && i < n; i++)
+        v[i] /= chunk_pow10[e];
     if (form == PIECE_NEAR) {
         int64_t *ulps = arena_raw(&scratch, int64_t, n);
         rd_run_ints(r, ulps, n, x, scratch);

@@ -277,7 +277,8 @@ static enum err of_moments(const struct reading *r, const struct spans *x, const
         uint32_t n = p->hi - p->lo;
         if (first + n > s->nmoments)
             return fault_set(f, E_CORRUPT, 0, "column %d: a moment that is not there", CHUNK_RUNS);
-        memcpy(out + p->at, from + first, n * sizeof *out);
+        for (uint32_t k = 0; k < n; k++)           /* too short for a call */
+            out[p->at + k] = from[first + k];
     }
     return OK;
 }
