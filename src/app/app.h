@@ -11,6 +11,7 @@
 #include "app/audit.h"
 #include "app/backup.h"
 #include "app/config.h"
+#include "base/latency.h"
 #include "otlp/receive.h"
 #include "push/push.h"
 #include "scrape/scraper.h"
@@ -39,8 +40,15 @@ struct options {
     void *hook_arg;
 };
 
+/* What was asked in one language since the start. */
+struct app_asked {
+    atomic_ullong answered, failed, rows, bytes;
+    struct latency took;
+};
+
 struct app {
     const struct options *options;
+    struct app_asked asked[2];                     /* PromQL, LogQL */
     struct refusals *refusals;
     struct audit *audit;
     pthread_mutex_t refused_lock;                  /* of the two below */
@@ -91,7 +99,7 @@ void app_refused_request(void *arg, const struct http_refusal *r);
 void app_refused_peer(void *arg, struct str listener, struct str peer, int status, const char *why);
 void app_refused_otlp(void *arg, const struct http_req *r, int status, struct str why);
 
-extern const struct http_route routes_admin[];     /* r->arg is struct app */
+extern const struct http_route routes_admin[], routes_metrics[];   /* r->arg is struct app */
 
 /* Every route there is, as docs/api.md shows it. */
 void app_describe_routes(struct buf *out);

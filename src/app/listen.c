@@ -7,7 +7,7 @@
 
 #include "app/app.h"
 
-enum { TABLES_MAX = 10 };
+enum { TABLES_MAX = 12 };
 
 /* Somebody opened the port of an API in a browser. */
 static void handle_root(struct http_req *r)
@@ -33,10 +33,11 @@ struct mount {
 static const struct mount mounts[] = {
     { PORT_OTLP_HTTP, { routes_otlp_grpc, routes_otlp, routes_otlp_any } },
     { PORT_OTLP_GRPC, { routes_otlp_grpc, routes_otlp, routes_otlp_any } },
-    { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
-    { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_root, routes_otlp, routes_otlp_grpc } },
-    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_otlp, routes_otlp_grpc,
-                  routes_backup, routes_accounting, routes_web } },
+    { PORT_PROMETHEUS, { routes_prometheus, routes_push_prometheus, routes_admin, routes_metrics, routes_root, routes_otlp,
+                         routes_otlp_grpc } },
+    { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_metrics, routes_root, routes_otlp, routes_otlp_grpc } },
+    { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_metrics, routes_otlp,
+                  routes_otlp_grpc, routes_backup, routes_accounting, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
@@ -45,7 +46,7 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
     if (routes == routes_push_prometheus || routes == routes_push_loki)
         return (struct http_table){ .routes = routes, .arg = &a->push, .on_error = push_refuse };
-    if (routes == routes_admin || routes == routes_root || routes == routes_backup)
+    if (routes == routes_metrics || routes == routes_admin || routes == routes_root || routes == routes_backup)
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)
         return (struct http_table){ .routes = routes, .arg = a->web };

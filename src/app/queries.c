@@ -1,4 +1,5 @@
-/* app/queries.c -- what becomes of the record of a query: a line in the log if it was slow.
+/* app/queries.c -- what becomes of the record of a query: counted for /metrics, and a line in the log if
+ * it was slow.
  *
  * A query that was given up (its client left, or its time was over) is told like any other, so
  * that who asks for too much can be found.
@@ -14,7 +15,12 @@ static double seconds(int64_t ns)
 
 void app_asked(void *arg, const struct api_query *x)
 {
-    const struct app *a = arg;
+    struct app *a = arg;
+    struct app_asked *all = &a->asked[str_eq(x->language, S("logql"))];
+    atomic_fetch_add(x->error.n ? &all->failed : &all->answered, 1);
+    atomic_fetch_add(&all->rows, x->rows);
+    atomic_fetch_add(&all->bytes, x->bytes);
+    latency_add(&all->took, x->took_ns + x->queued_ns);
     if (!a->cfg.query_slow_ns || x->took_ns + x->queued_ns < a->cfg.query_slow_ns)
         return;
     struct str text = str_sub(x->text, 0, QUERY_SHOWN_MAX);

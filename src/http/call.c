@@ -306,6 +306,8 @@ void call_finish(struct call *c)
         if (!reply_has(c, c->defaults[i].name))
             http_reply_header(&c->req, c->defaults[i].name, c->defaults[i].value);
     c->replied = true;
+    if (c->route && c->route->flags & ROUTE_INGEST && c->status / 100 == 2 && c->req.recv_mono_ns)
+        latency_add(&c->home->server->acks, clock_mono(c->home->server->cfg.clock) - c->req.recv_mono_ns);
     if (loop_here(c->home->loop) && c->inside) {
         c->ready = true;
         return;

@@ -167,3 +167,6 @@ void http_stop(struct http_server *s, int64_t grace_ms);
  * answered later: what it needs goes with the last one. NULL is fine. */
 void http_server_free(struct http_server *s);
 void http_server_stats(const struct http_server *s, struct http_stats *ret);
+/* How long requests of ROUTE_INGEST took from being complete to their 2xx. Lives as long as the server. */
+struct latency;                                    /* base/latency.h */
+const struct latency *http_server_acks(const struct http_server *s);

@@ -331,6 +331,11 @@ void http_server_free(struct http_server *s)
     server_unref(s);
 }
 
+const struct latency *http_server_acks(const struct http_server *s)
+{
+    return &s->acks;
+}
+
 void http_server_stats(const struct http_server *s, struct http_stats *ret)
 {
     *ret = (struct http_stats){

@@ -13,6 +13,7 @@
 #include "http/http.h"
 #include "http/limits.h"
 #include "http/loop.h"
+#include "base/latency.h"
 #include "http/pool.h"
 
 struct conn;
@@ -58,6 +59,7 @@ struct http_server {
     atomic_size_t inflight;
     atomic_size_t held;                            /* bytes of replies that streams of HTTP/2 still have to send */
     atomic_ullong accepted, requests, refused;
+    struct latency acks;
 
     pthread_mutex_t lock;                          /* for waiting on `conns` falling to 0; of listener.tls */
     pthread_cond_t empty;

@@ -4,6 +4,7 @@ where it is spent (also in the queue), who leaves stops what he asked for, and n
 notices. One thread answers queries, so that one slow query makes all others wait."""
 import json
 import os
+import re
 import select
 import socket
 import sys
@@ -157,6 +158,23 @@ def queueing(c):
     check('and all is well again', prom(c, '1')[0] == 200)
 
 
+def metrics(c):
+    """What the server says of itself, after all that."""
+    status, body = ask(c, '/metrics')
+    lines = [x for x in body.split('\n') if x and not x.startswith('#')]
+    form = re.compile(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+$')
+    check('metrics are well formed', status == 200 and all(form.match(x) for x in lines), [x for x in lines if not form.match(x)])
+    value = {x.rsplit(' ', 1)[0]: float(x.rsplit(' ', 1)[1]) for x in lines}
+    for name in ('ccmon_queries_total{language="promql",outcome="success"}', 'ccmon_queries_total{language="promql",outcome="failure"}',
+                 'ccmon_queries_total{language="logql",outcome="success"}', 'ccmon_query_rows_total', 'process_resident_memory_bytes',
+                 'process_cpu_seconds_total', 'ccmon_http_requests_total'):
+        check('counts ' + name, value.get(name, 0) > 0, value.get(name))
+    check('rows', value['ccmon_rows{table="samples"}'] >= SERIES * POINTS, value['ccmon_rows{table="samples"}'])
+    check('one acknowledgement', value['ccmon_ack_seconds_count'] == value['ccmon_ack_seconds_bucket{le="+Inf"}'] == 1, body)
+    kinds = re.findall(r'^# TYPE (\S+)', body, re.M)
+    check('each name has one type', len(kinds) == len(set(kinds)), kinds)
+
+
 def stored_bytes(c, data):
     c.stop()
     c.args = configure(data, 'query:\n  max_bytes: 10\n')
@@ -178,6 +196,7 @@ def main():
         times(c)
         leaving(c)
         queueing(c)
+        metrics(c)
     c = Ccmon()
     c.args = configure(c.data, 'query:\n  max_rows: %d\n' % (SERIES * POINTS * 3 // 2))
     with c:
