@@ -349,6 +349,8 @@ void exports_flush(struct exports *x)
     if (x->nexports)
         qsort(x->exports, x->nexports, sizeof *x->exports, by_time);
     for (uint32_t i = 0; i < x->nexports; i++) {
+        out_clock(x->otlp, x->exports[i].time_ns);
+        out_clock(x->write, x->exports[i].time_ns);
         if (x->otlp)
             put_otlp(x, &x->exports[i]);
         if (x->write)

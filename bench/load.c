@@ -144,6 +144,9 @@ static void one_day(struct load *l, int64_t day_ns)
     struct fleet_truth before = { 0 };
     while (l->events = 0, fleet_next(f, &t)) {
         const struct fleet_truth *now = fleet_truth(f);
+        for (uint32_t i = 0; i < FORMS; i++)
+            if (i != OTLP && i != WRITE)
+                out_clock(l->out[i], t.end_ns);
         put(l, LOGS_LARGE, t.logs, l->events);
         put(l, LOGS_SMALL, t.logs, l->events);
         put(l, DELTA, t.metrics, (uint32_t)(now->points - before.points));

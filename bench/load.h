@@ -16,7 +16,7 @@
 #include "fleet/fleet.h"
 
 #define LOAD_MAGIC "ccmon load 1\n\0\0\0"
-enum { LOAD_MAGIC_BYTES = 16, LOAD_LANES = 4, LOAD_BODY_MAX = 64 << 20 };
+enum { LOAD_HOLD_MIN = 20, LOAD_MAGIC_BYTES = 16, LOAD_LANES = 4, LOAD_BODY_MAX = 64 << 20 };
 
 /* ---- out.c: one file ---- */
 
@@ -32,6 +32,7 @@ struct out {
     struct out_lane lanes[LOAD_LANES];
     struct buf packed;
     uint64_t requests, items, bytes;
+    int64_t sent_ns;                               /* of out_clock() */
 };
 
 /* Exits when it cannot be written. `path` "-" is standard output. */
@@ -39,6 +40,9 @@ struct out *out_new(const char *path, uint32_t batch, bool snappy);
 /* Room in the lane's body; out_add() says how many items were put there. */
 struct buf *out_body(struct out *o, uint32_t lane);
 void out_add(struct out *o, uint32_t lane, uint32_t items);
+/* At `time_ns` of the load: once in LOAD_HOLD_MIN minutes all lanes are sent as they are, as a
+ * collector would, so that nothing comes late. NULL is fine. */
+void out_clock(struct out *o, int64_t time_ns);
 void out_close(struct out *o);                     /* writes the rest; the counts stay. NULL is fine, also below */
 void out_free(struct out *o);
 

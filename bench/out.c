@@ -71,15 +71,28 @@ void out_add(struct out *o, uint32_t lane, uint32_t items)
         emit(o, lane);
 }
 
+static void emit_all(struct out *o)
+{
+    for (uint32_t i = 0; i < LOAD_LANES; i++)
+        if (o->lanes[i].items)
+            emit(o, i);
+}
+
+void out_clock(struct out *o, int64_t time_ns)
+{
+    if (!o || time_ns - o->sent_ns < LOAD_HOLD_MIN * 60 * NS_PER_S)
+        return;
+    emit_all(o);
+    o->sent_ns = time_ns;
+}
+
 void out_close(struct out *o)
 {
     if (!o)
         return;
-    for (uint32_t i = 0; i < LOAD_LANES; i++) {
-        if (o->lanes[i].items)
-            emit(o, i);
+    emit_all(o);
+    for (uint32_t i = 0; i < LOAD_LANES; i++)
         buf_done(&o->lanes[i].body);
-    }
     if (fclose(o->file))
         fail("load file");
     buf_done(&o->packed);

@@ -34,7 +34,7 @@ class Truth:
 
     def rates(self):
         """What was added in the five minutes before each, a second."""
-        return {k: {self.end - (len(row) - 1 - i) * 60: sum(row[i - 4:i + 1]) / 300 for i in range(4, len(row)) if any(row[i - 4:i + 1])}
+        return {k: {self.end - (len(row) - 1 - i) * 60: sum(row[i - 4:i + 1]) / 300 for i in range(5, len(row)) if any(row[i - 4:i + 1])}
                 for k, row in self.t['tokens_by_minute'].items()}
 
 
