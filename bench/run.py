@@ -292,7 +292,7 @@ def print_figures(results, targets):
 
 
 def print_answers(results):
-    rows = [['answers', 'server', 'first ms', 'median ms', 'CPU ms', 'by the truth']]
+    rows = [['answers', 'server', 'first ms', 'median ms', 'least ms', 'CPU ms', 'by the truth']]
     wrong = 0
     for name, r in results.items():
         for q, a in r['answers'].items():
@@ -302,7 +302,7 @@ def print_answers(results):
                 verdict = 'exact'
             else:
                 verdict = 'off by up to %.2g, sum %.3f of it' % (a['off'], a['ratio'] or 0)
-            rows.append([q, name] + [number(a.get(k)) for k in ('first_ms', 'median_ms', 'cpu_ms')] + [verdict])
+            rows.append([q, name] + [number(a.get(k)) for k in ('first_ms', 'median_ms', 'least_ms', 'cpu_ms')] + [verdict])
             # What came by remote write extrapolates as Prometheus does: there only counts must be right.
             own = name == 'ccmon' and ('(remote write)' not in q or q.startswith('sessions'))
             wrong += own and verdict != 'exact'
