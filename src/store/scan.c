@@ -156,7 +156,8 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
     if (!sc->req.bytes_max)
         sc->req.bytes_max = SCAN_BYTES_MAX;
     arena_init(&sc->mem, SCAN_ARENA_BYTES);
-    sc->load = (struct load){ .sc = sc, .mem = scan_arena_take(s) };
+    for (size_t i = 0; i < LEN(sc->loads); i++)
+        sc->loads[i] = (struct load){ .sc = sc };
     take_version(sc, s);
     enum err e = add_chunks(sc, f);
     if (e) {
@@ -180,16 +181,35 @@ static void let_go(struct load *ld)
     ld->out = (struct block){ 0 };
 }
 
+static void count(struct scan *sc, const struct scan_stats *s)
+{
+    sc->stats.chunks += s->chunks;
+    sc->stats.rows_read += s->rows_read;
+    sc->stats.bytes_read += s->bytes_read;
+}
+
+/* What was begun and will not be asked for. */
+static void drop_ahead(struct scan *sc)
+{
+    struct load *ld = &sc->loads[!sc->given];
+    if (ld->begun && crew_unneeded(sc->s->crew, &ld->task))
+        count(sc, &ld->stats);
+}
+
 struct scan_stats store_scan_end(struct scan *sc)
 {
+    drop_ahead(sc);
     struct scan_stats stats = sc->stats;
     for (uint32_t i = 0; i < sc->nlists; i++)
         chunk_list_unref(sc->lists[i]);
     for (uint32_t i = 0; i < sc->ngens; i++)
         gen_unref(sc->gens[i]);
     part_view_unref(sc->view);
-    let_go(&sc->load);
-    scan_arena_give(sc->s, sc->load.mem);
+    for (size_t i = 0; i < LEN(sc->loads); i++)
+        if (sc->loads[i].mem) {
+            let_go(&sc->loads[i]);
+            scan_arena_give(sc->s, sc->loads[i].mem);
+        }
     arena_done(&sc->mem);
     mem_free(sc);
     return stats;
@@ -217,46 +237,88 @@ static enum err check_limits(struct scan *sc, struct fault *f)
 static int64_t bound_after(const struct scan *sc)
 {
     bool newest = sc->req.order == SCAN_NEWEST_FIRST;
+    uint32_t next = sc->next - sc->loads[!sc->given].begun;      /* that of the unit ahead is to come */
     int64_t bound = newest ? INT64_MIN : INT64_MAX;
     if (sc->req.order == SCAN_ANY)
-        return sc->next < sc->nunits ? INT64_MAX : INT64_MIN;
-    if (sc->next < sc->nunits)
-        bound = newest ? sc->units[sc->next].t1 : sc->units[sc->next].t0;
+        return next < sc->nunits ? INT64_MAX : INT64_MIN;
+    if (next < sc->nunits)
+        bound = newest ? sc->units[next].t1 : sc->units[next].t0;
     return bound;
 }
 
-static enum err fill(struct load *ld, const struct unit *u, struct fault *f)
+/* ---- units, one after the other and one ahead --------------------------------- */
+
+enum { AHEAD_FROM_NS = 200000 };                   /* waking a helper costs some of this */
+
+static void fill(void *arg)
 {
-    let_go(ld);
-    ld->u = u;
-    ld->stats = (struct scan_stats){ 0 };
-    if (!u->head)
-        return scan_chunk(ld, f);
-    return ld->sc->req.by_series ? scan_head_series(ld) : scan_head(ld);
+    struct load *ld = arg;
+    const struct clock *clock = ld->sc->s->cfg.clock;
+    int64_t start = clock_mono(clock);
+    if (!ld->u->head)
+        ld->err = scan_chunk(ld, &ld->fault);
+    else
+        ld->err = ld->sc->req.by_series ? scan_head_series(ld) : scan_head(ld);
+    ld->slow = clock_mono(clock) - start > AHEAD_FROM_NS;
 }
 
-static void count(struct scan *sc, const struct scan_stats *s)
+/* The next unit goes into a load. */
+static void begin(struct scan *sc, struct load *ld)
 {
-    sc->stats.chunks += s->chunks;
-    sc->stats.rows_read += s->rows_read;
-    sc->stats.bytes_read += s->bytes_read;
+    if (!ld->mem)
+        ld->mem = scan_arena_take(sc->s);
+    let_go(ld);
+    ld->u = &sc->units[sc->next++];
+    ld->stats = (struct scan_stats){ 0 };
+    ld->fault = (struct fault){ 0 };
+    ld->task = (struct crew_task){ .do_it = fill, .arg = ld };
+    ld->begun = true;
+}
+
+/* While the caller works on a block, a helper decodes the next one. Not where the query itself
+ * narrows: that is the caller's code, for the caller's thread. */
+static void go_ahead(struct scan *sc, struct load *ld, bool slow)
+{
+    if (!slow || sc->req.narrow || sc->next == sc->nunits)
+        return;
+    begin(sc, ld);
+    if (crew_ahead(sc->s->crew, &ld->task))
+        return;
+    ld->begun = false;
+    sc->next--;
 }
 
 enum err store_scan_next(struct scan *sc, const struct block **ret, struct fault *f)
 {
-    while (sc->next < sc->nunits) {
+    for (;;) {
+        struct load *ld = &sc->loads[!sc->given];
+        bool ahead = ld->begun;
         enum err e = check_limits(sc, f);
-        if (!e)
-            e = fill(&sc->load, &sc->units[sc->next++], f);
-        count(sc, &sc->load.stats);
         if (e)
             return e;
-        if (!sc->load.out.nsel && !sc->req.narrow)
+        if (!ahead && sc->next == sc->nunits)
+            break;
+        if (!ahead)
+            begin(sc, ld);
+        if (ahead)
+            crew_needed(sc->s->crew, &ld->task);
+        else
+            fill(ld);
+        ld->begun = false;
+        count(sc, &ld->stats);
+        if (ld->err) {
+            if (f)
+                *f = ld->fault;
+            return ld->err;
+        }
+        sc->given = !sc->given;
+        go_ahead(sc, &sc->loads[!sc->given], ld->slow);
+        if (!ld->out.nsel && !sc->req.narrow)
             continue;
-        sc->load.out.next_bound = bound_after(sc);
-        *ret = &sc->load.out;
+        ld->out.next_bound = bound_after(sc);
+        *ret = &ld->out;
         return OK;
     }
     *ret = NULL;
-    return check_limits(sc, f);
+    return OK;
 }

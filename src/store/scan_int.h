@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "store/cache.h"
+#include "store/crew.h"
 #include "store/store_int.h"
 
 /* What gives one block: a chunk, or a generation's head. */
@@ -23,6 +24,11 @@ struct load {
     uint32_t nheld, cap_held;
     struct scan_stats stats;
     struct block out;
+    enum err err;                                  /* what became of it */
+    struct fault fault;
+    bool slow;                                     /* it took so long that a helper is worth waking for the next */
+    bool begun;                                    /* a unit is in it that was not given out */
+    struct crew_task task;
 };
 
 struct scan {
@@ -35,7 +41,8 @@ struct scan {
     uint32_t ngens, nlists;
     struct unit *units;
     uint32_t nunits, cap_units, next;
-    struct load load;
+    struct load loads[2];                          /* one that was given out, and one ahead */
+    uint32_t given;                                /* which */
     struct scan_stats stats;
 };
 

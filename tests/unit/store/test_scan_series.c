@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static void add_runs(struct lines *l, const struct block *b)
     }
 }
 
-static char *answer(struct store_bed *b, struct scan_req req, bool by_series, uint64_t *ret_rows_read)
+static char *answer(struct store_bed *b, struct scan_req req, bool by_series, bool first, uint64_t *ret_rows_read)
 {
     struct source *src = store_source(b->store);
     struct lines l = { .without = req.without };
@@ -85,6 +86,8 @@ static char *answer(struct store_bed *b, struct scan_req req, bool by_series, ui
             add_runs(&l, blk);
         else
             add_rows(&l, blk);
+        if (first)
+            break;                                 /* somebody may be decoding the next one */
     }
     if (f.code)
         fail_msg("%s", f.msg);
@@ -147,13 +150,22 @@ static void compare(struct store_bed *b, struct rng *r, const char *name)
         char text[32];
         uint64_t rows, runs;
         struct scan_req req = random_request(r, b, m, text);
-        char *want = answer(b, req, false, &rows), *got = answer(b, req, true, &runs);
+        char *want = answer(b, req, false, false, &rows), *got = answer(b, req, true, false, &runs);
         if (strcmp(want, got) != 0)
             fail_msg("%s, request %u: rows differ", name, i);
         assert_true(runs <= rows);
+        mem_free(answer(b, req, i % 2, true, &runs));
         mem_free(want);
         mem_free(got);
     }
+}
+
+/* A clock by which everything takes long, so that units are decoded ahead. */
+static int64_t slow_clock(void *arg)
+{
+    static _Atomic int64_t now;
+    (void)arg;
+    return atomic_fetch_add(&now, NS_PER_S / 1000);
 }
 
 static void test_random(void **state)
@@ -168,6 +180,8 @@ static void test_random(void **state)
         char name[64];
         snprintf(name, sizeof name, "SCAN_SEED=%llu", (unsigned long long)(seed + round));
         bed_init(&b);
+        if (round)
+            b.clock.mono = slow_clock;
         assert_int_equal(bed_open(&b, &f), OK);
         for (unsigned i = 0; i < FRAMES; i++) {
             write_frame(&b, &rng, i);
@@ -197,9 +211,9 @@ static void test_reads_little(void **state)
     struct scan_req req = { .table = TABLE_SAMPLE, .from_ns = 0, .to_ns = INT64_MAX, .all_labels = true, .matchers = &m, .nmatchers = 1 };
     uint64_t rows, all;
     req.nmatchers = 0;
-    mem_free(answer(&b, req, true, &all));
+    mem_free(answer(&b, req, true, false, &all));
     req.nmatchers = 1;
-    mem_free(answer(&b, req, true, &rows));
+    mem_free(answer(&b, req, true, false, &rows));
     assert_true(rows < all / 3);
     bed_done(&b);
 }
