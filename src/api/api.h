@@ -34,6 +34,7 @@ struct api_query {
 
 struct api {
     struct source *src;
+    struct source *settled;                        /* the same with the settled figures (ledger/settled.h), for PromQL; NULL: src */
     struct origins *origins;                       /* query/origins.h; its own lock */
     const struct clock *clock;
     struct query_limits limits;

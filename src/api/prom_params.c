@@ -105,6 +105,7 @@ bool param_context(struct http_req *r, struct arena *mem, struct query_ctx *ret)
     if (lookback <= 0)
         lookback = usual;
     *ret = asked_context(r, mem, MIN(timeout * NS_PER_MS, longest));
+    ret->src = a->settled ? a->settled : a->src;
     ret->extrapolate_always = a->extrapolate_always;
     ret->lookback_ns = lookback * NS_PER_MS;
     if (!ret->queued_ns || ret->begin_mono_ns <= ret->deadline_mono_ns)

@@ -384,7 +384,8 @@ void prom_metadata(struct http_req *r)
     if (!metadata_limit(r, &limit) || !param_limit(r, S("limit_per_metric"), &per_metric))
         return;
     http_param(r, S("metric"), &all.only);
-    a->src->metas(a->src, add_meta, &all);
+    struct source *src = a->settled ? a->settled : a->src;
+    src->metas(src, add_meta, &all);
     if (all.n > 1)
         qsort(all.at, all.n, sizeof *all.at, by_meta_name);
     struct prom_reply p;

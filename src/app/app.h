@@ -12,6 +12,7 @@
 #include "app/backup.h"
 #include "app/config.h"
 #include "base/latency.h"
+#include "ledger/settled.h"
 #include "otlp/receive.h"
 #include "push/push.h"
 #include "scrape/scraper.h"
@@ -58,6 +59,7 @@ struct app {
     struct store *store;
     struct backup_job *backup;
     struct prices *prices;
+    struct settled *settled;
     struct http_server *http;
     struct privacy_slot privacy;                   /* what every receiver leaves out */
     struct scraper *scraper;

@@ -56,6 +56,8 @@ static enum err start_store(struct app *a, struct fault *f)
         return e;
     a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
+    a->settled = settled_new(a->api.src, a->prices);
+    a->api.settled = settled_source(a->settled);
     a->api.origins = origins_new();
     a->backup = app_backup_new(a->store);
     a->audit = audit_new(a->cfg.data, &clock_system);
@@ -177,6 +179,7 @@ static void stop(struct app *a)
         http_server_free(a->http);
     scraper_free(a->scraper);
     origins_free(a->api.origins);
+    settled_free(a->settled);
     prices_unref(a->prices);
     audit_free(a->audit);
     refusals_free(a->refusals);

@@ -26,10 +26,47 @@ def story(server, session):
     return server.get_json('web', '/api/ccmon/sessions/' + session)['data']
 
 
+NOW = 1795600000                                   # after all recordings
+EVENT_TYPES = ('input', 'output', 'cacheRead', 'cacheCreation')
+
+
+def settled(server, figure, by):
+    """{value of the label: what was added}, over all recordings' time."""
+    r = server.get_json('prometheus', '/api/v1/query', query='sum by (%s) (increase(%s[40d]))' % (by, figure), time=NOW)
+    return dict((s['metric'].get(by, ''), float(s['value'][1])) for s in r['data']['result'])
+
+
+def settled_is(server, name, figures, source):
+    cost = settled(server, 'ccmon_cost_usd_total', 'ccmon_source')
+    check(name + ': settled cost by ' + source, dict((k, round(v, 9)) for k, v in cost.items()), {source: round(figures['cost_usd'], 9)})
+    tokens = settled(server, 'ccmon_tokens_total', 'type')
+    check(name + ': settled tokens by ' + source, tokens, dict((k, float(figures['tokens'].get(k, 0))) for k in EVENT_TYPES))
+
+
+def settled_by_metrics(server, name, truth, requests):
+    """Without events, metrics tell."""
+    for r in requests:
+        r.send(server)
+    if requests and truth['metrics']['cost_usd']:   # at a bare path names do not tell the signal
+        settled_is(server, name, truth['metrics'], 'otlp')
+
+
+def settled_by_events(server, name, truth):
+    """With them, metrics of the same sessions tell nothing more, though both are there."""
+    settled_is(server, name, truth['events'], 'events')
+    check(name + ': settled requests', sum(settled(server, 'ccmon_requests_total', 'model').values()), truth['event_counts']['api_request'])
+    check(name + ': settled prompts', sum(settled(server, 'ccmon_prompts_total', 'session_id').values()), truth['event_counts']['user_prompt'])
+    names = server.get_json('prometheus', '/api/v1/label/__name__/values')['data']
+    check(name + ': names', 'ccmon_cost_usd_total' in names and 'ccmon_requests_total' in names)
+
+
 def one_recording(name, truth):
     with Ccmon() as c:
-        for r in recordings.load(name):
-            r.send(c)
+        requests = recordings.load(name)
+        settled_by_metrics(c, name, truth, [r for r in requests if r.signal == 'metrics'])
+        for r in requests:
+            r.send(c)                              # the metrics once more: they count once
+        settled_by_events(c, name, truth)
         stories = [story(c, s) for s in truth['sessions']]
     nanos = sum(int(s['spent']['nano_usd']) for s in stories)
     tokens = {k: sum(s['spent']['tokens'][k] for s in stories) for k in ('input', 'output', 'read', 'write_5m', 'write_1h')}
@@ -91,11 +128,22 @@ def what_went_wrong():
         check('the price book', (opus['rates']['input'], opus['rates']['read'], opus['from']), (4, 0.2, '2026-09-22'))
 
 
+def without_sessions():
+    """Where people leave the session out, a user's events tell, and nothing counts twice."""
+    with Ccmon() as c:
+        requests = recordings.load('i2-minimal-cardinality')
+        settled_by_metrics(c, 'no sessions', TRUTH['i2-minimal-cardinality'], [r for r in requests if r.signal == 'metrics'])
+        for r in requests:
+            r.send(c)
+        settled_is(c, 'no sessions', TRUTH['i2-minimal-cardinality']['events'], 'events')
+
+
 for folder in sorted(TRUTH):
     # No session has a name where the client was told to leave it out, and nothing arrived from the others.
     if TRUTH[folder]['events']['cost_usd'] and folder != 'i2-minimal-cardinality' and \
             os.path.isdir(os.path.join(recordings.FIXTURES, folder)):
         one_recording(folder, TRUTH[folder])
+without_sessions()
 what_traces_know()
 what_went_wrong()
 print('%d passed, %d failed' % (passed, failed))
