@@ -9,6 +9,7 @@
 
 #include "promql/eval_int.h"
 #include "promql/parse_int.h"
+#include "promql/tile.h"
 
 /* ---- times ----------------------------------------------------------------- */
 
@@ -169,6 +170,20 @@ static enum err see_series(void *arg, const struct points *p, struct fault *f)
     return OK;
 }
 
+/* Steps that are no nearer than the lookback see a sample once at most. */
+static bool lay_tiles(const struct sight *s, struct tiles *w)
+{
+    bool apart = s->st.n == 1 || (!s->fixed && s->lookback <= s->st.step_ms);
+    if (!s->into || s->into->no_tiles || !apart || s->smoothed || s->times)
+        return false;
+    tiles_init(w, s->ev, s->into, TILE_SIGHT);
+    w->end_ms = sight_ref(s, 0);
+    w->step_ms = s->st.step_ms;
+    w->range_ms = s->lookback;
+    w->n = s->st.n;
+    return true;
+}
+
 enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, struct grouped *into, struct vec *ret,
                        struct fault *f)
 {
@@ -183,13 +198,20 @@ enum err eval_selector(struct eval *ev, const struct selector *sel, bool times, 
         .sel = sel,
         .after_ms = sight_ref(&s, 0) - s.lookback,
         .to_ms = sight_ref(&s, s.st.n - 1) + (s.smoothed ? s.lookback : 0),
-        .totals = !times,
+        .totals = !times && !(into && folds_count(&into->folds)),
         .drop_stale = s.smoothed,
         .groups = into ? &into->groups : NULL,
         .each = see_series,
         .arg = &s,
     };
+    struct tiles w;
+    bool tiled = lay_tiles(&s, &w);
+    req.tiles = tiled ? &w : NULL;
     e = select_points(ev, &req, f);
+    if (tiled) {
+        into->no_tiles = w.again;
+        tiles_done(&w);
+    }
     if (e || into)
         return e;
     vec_trim(ret);

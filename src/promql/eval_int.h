@@ -62,10 +62,12 @@ struct grouped {
     struct select_groups groups;
     struct arena mem;                              /* of the series at hand */
     struct tser series;
+    bool no_tiles;                                 /* windows have been tried to be folded while rows come */
 };
 /* The series at hand, all of it absent; grouped_end() adds it to its group. */
 struct tser *grouped_begin(struct grouped *g, uint32_t from, uint32_t n);
 void grouped_end(struct grouped *g, uint32_t group);
+void grouped_value(struct grouped *g, uint32_t group, uint32_t step, double v);
 
 enum err eval_vector(struct eval *ev, const struct expr *x, struct vec *ret, struct fault *f) MUST;
 /* ret has a slot for each step. */
@@ -93,6 +95,8 @@ struct select_req {
     bool totals;                                   /* absolute totals are shown: bases are needed */
     bool drop_stale;
     struct select_groups *groups;                  /* or NULL; the query must not name ccmon_source */
+    struct tiles *tiles;                           /* or NULL; with groups: series that it takes are not handed on */
+    void (*tiled)(void *arg, struct labels name);  /* or NULL: called for each metric of which it took series */
     /* Called for each series, in the order of their labels; with groups in no order, and with
      * no label but the name. Times and values are valid
      * during the call only, labels for the whole query. An error ends the selection. */

@@ -7,7 +7,7 @@
  */
 #include <stdio.h>
 
-#include "promql/eval_int.h"
+#include "promql/tile.h"
 
 enum {
     SUBQUERY_STEP_MS = 60 * 1000,                  /* Prometheus's default evaluation interval */
@@ -44,6 +44,8 @@ struct use {
     enum err (*each)(void *arg, const struct points *p, struct fault *f);
     void *arg;
     struct select_groups *groups;                  /* or NULL */
+    struct tiles *tiles;                           /* or NULL */
+    void (*tiled)(void *arg, struct labels name);
 };
 
 static enum err selector_points(struct eval *ev, const struct expr *x, bool totals, const struct lens *l,
@@ -51,6 +53,8 @@ static enum err selector_points(struct eval *ev, const struct expr *x, bool tota
 {
     struct select_req req = {
         .groups = use->groups,
+        .tiles = use->tiles,
+        .tiled = use->tiled,
         .sel = &x->range.of->sel,
         .after_ms = lens_ref(l, 0) - l->range - l->lookback_before,
         .to_ms = lens_ref(l, l->st.n - 1) + l->lookback_after,
@@ -441,6 +445,30 @@ static enum err window_series(void *arg, const struct points *p, struct fault *f
     return e;
 }
 
+static void window_tiled(void *arg, struct labels name)
+{
+    struct window_job *j = arg;
+    if (j->fn->flags & FN_INCREASE)
+        note_not_counter(j, name);
+}
+
+/* Windows that do not overlap can be folded while rows come. */
+static bool lay_tiles(const struct window_job *j, struct tiles *w)
+{
+    const struct lens *l = &j->lens;
+    bool apart = l->st.n == 1 || (!l->fixed && l->range <= l->st.step_ms);
+    if (!j->into || j->into->no_tiles || !j->fn->tile || !apart || l->anchored || l->smoothed)
+        return false;
+    tiles_init(w, j->ev, j->into, j->fn->tile);
+    w->exact = j->exact;
+    w->per_second = j->fn->flags & FN_PER_SECOND;
+    w->end_ms = lens_ref(l, 0);
+    w->step_ms = l->st.step_ms;
+    w->range_ms = l->range;
+    w->n = l->st.n;
+    return true;
+}
+
 /* The scalars among the arguments, by step, and the range vector. */
 static enum err window_args(struct window_job *j, const struct expr *x, struct fault *f)
 {
@@ -469,8 +497,15 @@ enum err eval_window_call(struct eval *ev, const struct expr *x, struct grouped 
     if (e)
         return e;
     j.exact = j.fn->flags & FN_INCREASE && !ev->q->extrapolate_always;
-    struct use use = { window_series, &j, into ? &into->groups : NULL };
-    e = range_points(ev, j.arg, !(j.fn->flags & FN_NO_BASE), &j.lens, step, &use, f);
+    struct tiles w;
+    bool tiled = lay_tiles(&j, &w);
+    struct use use = { window_series, &j, into ? &into->groups : NULL, tiled ? &w : NULL, window_tiled };
+    bool totals = !(j.fn->flags & FN_NO_BASE) && !(into && folds_count(&into->folds));
+    e = range_points(ev, j.arg, totals, &j.lens, step, &use, f);
+    if (tiled) {
+        into->no_tiles = w.again;
+        tiles_done(&w);
+    }
     if (e || into)
         return e;
     vec_trim(ret);

@@ -210,17 +210,18 @@ static bool fn_mad(struct window *w, const double *args, double *ret)
 }
 
 #define ROW(text, fn, flags) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn }
+#define TILED(text, fn, flags, kind) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn, .tile = kind }
 
 const struct fn_def fns_over_time[] = {
-    ROW("sum_over_time", fn_sum, FN_HISTOGRAMS),
+    TILED("sum_over_time", fn_sum, FN_HISTOGRAMS, TILE_SUM),
     ROW("avg_over_time", fn_avg, FN_HISTOGRAMS),
-    ROW("min_over_time", fn_min, 0),
-    ROW("max_over_time", fn_max, 0),
-    ROW("count_over_time", fn_count, FN_HISTOGRAMS | FN_NO_BASE),
-    ROW("present_over_time", fn_one, FN_HISTOGRAMS | FN_NO_BASE),
+    TILED("min_over_time", fn_min, 0, TILE_MIN),
+    TILED("max_over_time", fn_max, 0, TILE_MAX),
+    TILED("count_over_time", fn_count, FN_HISTOGRAMS | FN_NO_BASE, TILE_COUNT),
+    TILED("present_over_time", fn_one, FN_HISTOGRAMS | FN_NO_BASE, TILE_PRESENT),
     ROW("absent_over_time", fn_one, FN_HISTOGRAMS | FN_NO_BASE | FN_ABSENT),
-    ROW("last_over_time", fn_last, FN_HISTOGRAMS | FN_KEEP_NAME),
-    ROW("first_over_time", fn_first, FN_HISTOGRAMS | FN_KEEP_NAME),
+    TILED("last_over_time", fn_last, FN_HISTOGRAMS | FN_KEEP_NAME, TILE_LAST),
+    TILED("first_over_time", fn_first, FN_HISTOGRAMS | FN_KEEP_NAME, TILE_FIRST),
     ROW("stddev_over_time", fn_stddev, 0),
     ROW("stdvar_over_time", fn_stdvar, 0),
     ROW("mad_over_time", fn_mad, 0),

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "promql/fn_rate.h"
 #include "promql/functions_int.h"
 
 enum { COUNTER = 1, PER_SECOND = 2 };
@@ -23,37 +24,46 @@ static double resets_sum(const double *v, size_t n)
     return sum;
 }
 
-static bool extrapolated(const struct window *w, unsigned how, double *ret)
+bool rate_extrapolated(const struct rate_span *s, double *ret)
 {
-    if (w->n < 2)
+    if (s->n < 2)
         return false;
-    double result = w->v[w->n - 1] - w->v[0];
-    if (how & COUNTER)
-        result += resets_sum(w->v, w->n);
-    double to_start = (double)(w->t[0] - w->start) / 1000;
-    double to_end = (double)(w->end - w->t[w->n - 1]) / 1000;
-    double sampled = (double)(w->t[w->n - 1] - w->t[0]) / 1000;
-    double between = sampled / (double)(w->n - 1);
+    double result = s->last - s->first;
+    if (s->counter)
+        result += s->resets;
+    double to_start = (double)(s->first_t - s->start) / 1000;
+    double to_end = (double)(s->end - s->last_t) / 1000;
+    double sampled = (double)(s->last_t - s->first_t) / 1000;
+    double between = sampled / (double)(s->n - 1);
 
     /* A sample missing within 1.1 intervals of an edge means that the series goes on
      * there; further away it is taken to begin or end half an interval out. */
     double threshold = between * 1.1;
     if (to_start >= threshold)
         to_start = between / 2;
-    if (how & COUNTER) {
+    if (s->counter) {
         double to_zero = to_start;
-        if (result > 0 && w->v[0] >= 0)
-            to_zero = sampled * (w->v[0] / result);
+        if (result > 0 && s->first >= 0)
+            to_zero = sampled * (s->first / result);
         if (to_zero < to_start)
             to_start = to_zero;
     }
     if (to_end >= threshold)
         to_end = between / 2;
     double factor = (sampled + to_start + to_end) / sampled;
-    if (how & PER_SECOND)
-        factor /= w->range_s;
+    if (s->per_second)
+        factor /= s->range_s;
     *ret = result * factor;
     return true;
+}
+
+static bool extrapolated(const struct window *w, unsigned how, double *ret)
+{
+    return rate_extrapolated(&(struct rate_span){
+        .first_t = w->t[0], .last_t = w->t[w->n - 1], .first = w->v[0], .last = w->v[w->n - 1], .n = w->n,
+        .resets = how & COUNTER ? resets_sum(w->v, w->n) : 0, .start = w->start, .end = w->end, .range_s = w->range_s,
+        .counter = how & COUNTER, .per_second = how & PER_SECOND,
+    }, ret);
 }
 
 /* ---- anchored, smoothed ---------------------------------------------------- */
@@ -281,11 +291,12 @@ static bool fn_double_exponential_smoothing(struct window *w, const double *args
 }
 
 #define ROW(text, fn, flags) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn }
+#define TILED(text, fn, flags, kind) { S(text), { T_MATRIX }, 0, T_VECTOR, FN_WINDOW, flags, .window = fn, .tile = kind }
 
 const struct fn_def fns_rate[] = {
-    ROW("rate", fn_rate, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
-    ROW("increase", fn_increase, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
-    ROW("delta", fn_delta, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED),
+    TILED("rate", fn_rate, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED | FN_PER_SECOND, TILE_INCREASE),
+    TILED("increase", fn_increase, FN_HISTOGRAMS | FN_INCREASE | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED, TILE_INCREASE),
+    TILED("delta", fn_delta, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED | FN_SMOOTHED, TILE_DELTA),
     ROW("irate", fn_irate, FN_HISTOGRAMS | FN_NO_BASE),
     ROW("idelta", fn_idelta, FN_HISTOGRAMS | FN_NO_BASE),
     ROW("changes", fn_changes, FN_HISTOGRAMS | FN_NO_BASE | FN_ANCHORED),

@@ -23,7 +23,14 @@ enum fn_flags {
     FN_ANCHORED = 8, FN_SMOOTHED = 16,             /* takes such a selector */
     FN_INCREASE = 32,                              /* exact on accounted series */
     FN_ABSENT = 64,                                /* shows where there is nothing */
+    FN_PER_SECOND = 256,                           /* what another one gives, by the seconds of the range */
     FN_HISTOGRAMS = 128,                           /* sees native histograms; others see the numbers of a window only */
+};
+
+/* What a window function can be folded to while rows come (tile.h). */
+enum tile_kind {
+    TILE_NONE, TILE_INCREASE, TILE_DELTA, TILE_COUNT, TILE_PRESENT, TILE_FIRST, TILE_LAST, TILE_SUM, TILE_MIN, TILE_MAX,
+    TILE_SIGHT,                                    /* no function: the newest sample, unless it is a staleness marker */
 };
 
 enum { FN_ARGS_MAX = 5 };
@@ -39,6 +46,7 @@ struct fn_def {
     double (*math)(double v, const double *args, uint32_t nargs);
     /* FN_WINDOW: false is no sample; a histogram goes into w->hist. */
     bool (*window)(struct window *w, const double *args, double *ret);
+    enum tile_kind tile;
     enum err (*vector)(struct eval *ev, const struct expr *call, struct vec *ret, struct fault *f);
     /* ret has a slot for each step. */
     enum err (*scalar)(struct eval *ev, const struct expr *call, double *ret, struct fault *f);

@@ -188,16 +188,20 @@ static enum err give_all(struct job *j, struct fault *f)
 {
     struct query_ctx *q = j->ev->q;
     struct keys keys = { 0 };
-    uint32_t n = j->nfound + j->ntargets;
-    struct shown *all = arena_new(q->mem, struct shown, n);
+    uint32_t n = 0, kept = 0;
+    for (uint32_t i = 0; i < j->nfound; i++)
+        kept += j->found[i].first != NO_STRETCH;
+    struct shown *all = arena_new(q->mem, struct shown, kept + j->ntargets);
     for (uint32_t i = 0; i < j->nfound; i++) {
         const struct found *s = &j->found[i];
-        all[i] = (struct shown){ .labels = j->req->groups ? j->mets[s->name].shown : s->shown, .series = s, .group = s->group };
+        if (s->first == NO_STRETCH)
+            continue;                              /* folded */
+        all[n++] = (struct shown){ .labels = j->req->groups ? j->mets[s->name].shown : s->shown, .series = s, .group = s->group };
         if (s->accounted)
-            select_ask(j, &keys, s, &all[i].keyed);
+            select_ask(j, &keys, s, &all[n - 1].keyed);
     }
     for (uint32_t t = 0; t < j->ntargets; t++)
-        show_target(j, &j->targets[t], &all[j->nfound + t]);
+        show_target(j, &j->targets[t], &all[n++]);
     enum err e = select_answer(j, &keys, f);
     if (!j->req->groups && n > 1)
         qsort(all, n, sizeof *all, by_labels);
@@ -212,18 +216,21 @@ bool select_names_source(const struct promql *p)
     return str_find(p->text, S("ccmon_source")) != SIZE_MAX;
 }
 
-static bool clashed(const struct job *j)
-{
-    return j->req->groups && j->req->groups->clash;
-}
-
 /* Groups are made from what is stored: not where series show under another name that counts. */
 static bool names_clash(struct job *j)
 {
     struct select_groups *g = j->req->groups;
     if (g && g->pick.keep && names_have(g->pick.names, g->pick.n, S("__name__")) && j->spelling.widened)
         g->clash = true;
-    return clashed(j);
+    return select_failed(j);
+}
+
+static void end_tiles(struct job *j)
+{
+    tiles_end(j->req->tiles);
+    for (uint32_t i = 0; i < j->names.n && j->req->tiled; i++)
+        if (j->mets[i].tiled)
+            j->req->tiled(j->req->arg, j->mets[i].shown);
 }
 
 enum err select_points(struct eval *ev, const struct select_req *r, struct fault *f)
@@ -244,10 +251,12 @@ enum err select_points(struct eval *ev, const struct select_req *r, struct fault
         CHECK(!r->groups || !j.sources);
         e = names_clash(&j) ? OK : select_scan(&j, f);
     }
-    if (!e && !clashed(&j))
+    if (!e && !select_failed(&j))
         e = apply_sources(&j, f);
-    if (!e && !clashed(&j))
+    if (!e && !select_failed(&j))
         e = give_all(&j, f);
+    if (!e && r->tiles && !select_failed(&j))
+        end_tiles(&j);
     spelling_close(&j.spelling);
     mem_free(j.stretches);
     mem_free(j.found);

@@ -4,7 +4,6 @@
  * A cumulative stream that began within the scan has all its rows here, so that only those
  * that began before it are asked for; totals of whole series only where a query shows them.
  */
-#include "model/names.h"
 #include "promql/select_int.h"
 
 static int64_t start_of(const struct stretch *x, uint32_t i)
@@ -137,7 +136,7 @@ void select_accounted(struct job *j, const struct keys *k, const struct keyed *s
     size_t n = 0;
     for (uint32_t i = series->first; i != NO_STRETCH; i = j->stretches[i].next)
         n += j->stretches[i].accounted ? j->stretches[i].n : 0;
-    struct acc_input in = { .rows = arena_raw(mem, struct acc_row, n), .money = metric_is_money(j->mets[series->name].name) };
+    struct acc_input in = { .rows = arena_raw(mem, struct acc_row, n), .money = j->mets[series->name].money };
     for (uint32_t i = series->first; i != NO_STRETCH; i = j->stretches[i].next) {
         const struct stretch *x = &j->stretches[i];
         for (uint32_t r = 0; x->accounted && r < x->n; r++)

@@ -6,6 +6,7 @@
 #pragma once
 #include "promql/eval_int.h"
 #include "promql/targets.h"
+#include "promql/tile.h"
 #include "query/runs.h"
 
 #define NO_STRETCH UINT32_MAX
@@ -29,6 +30,7 @@ struct found {
     uint32_t first, last;                          /* its stretches */
     uint32_t group, name;
     bool has_labels, accounted;
+    bool tiled;                                    /* its rows are folded as they come */
 };
 
 /* A metric that was met, by its stored name. */
@@ -36,6 +38,7 @@ struct met {
     struct str name;
     struct labels shown;                           /* the name alone, as it is shown */
     bool own;                                      /* one of Claude Code's */
+    bool money, tiled;
     bool judged, loud;                             /* asked whether sessions have several sources; they have */
 };
 
@@ -57,6 +60,12 @@ struct job {
     uint32_t ntargets;
     struct arena mem;                              /* of the series at hand */
 };
+
+/* Did it turn out that series cannot be told or folded in this way? Then nothing counts. */
+static inline bool select_failed(const struct job *j)
+{
+    return (j->req->groups && j->req->groups->clash) || (j->req->tiles && j->req->tiles->again);
+}
 
 int64_t select_ms_to_ns(int64_t ms);
 int64_t select_ns_to_ms(int64_t ns);               /* downwards, also before 1970 */

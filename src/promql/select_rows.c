@@ -1,6 +1,6 @@
-/* promql/select_rows.c -- a scan's runs become stretches of series.
+/* promql/select_rows.c -- a scan's runs become stretches of series, or are folded at once.
  *
- * Nothing is done a row but to copy time and value. What hangs on labels is asked once a
+ * Nothing is done a row that is kept but to copy time and value. What hangs on labels is asked once a
  * series: its group, its metric, whether its labels have to be put together at all.
  */
 #include <stdlib.h>
@@ -10,13 +10,9 @@
 #include "query/origins.h"
 #include "query/runs_rows.h"
 
-/* The rows of a block as they are kept. */
-struct copied {
+/* What is known of the block at hand. */
+struct at_hand {
     const struct block *b;
-    int64_t *t;
-    double *v;
-    const uint64_t *seq;                           /* NULL: no plain row */
-    const int64_t *starts;                         /* NULL: each run has one start */
     const struct column *histograms;               /* NULL in nearly all blocks */
     const struct run_col *name;                    /* NULL: no metric has one */
     uint32_t *names;                               /* by code of the name: number + 1 */
@@ -42,17 +38,6 @@ static bool one_start(const struct block *b, uint32_t from, uint32_t to)
     return !differs;
 }
 
-/* Which of starts and seq are needed. */
-static void look_at_runs(const struct block *b, bool *ret_starts, bool *ret_plain)
-{
-    *ret_starts = *ret_plain = false;
-    for (uint32_t i = 0; i < b->nruns; i++)
-        if (b->temporality[i] == TEMPORALITY_NONE)
-            *ret_plain = true;
-        else if (!*ret_starts)
-            *ret_starts = !one_start(b, run_begin(b, i), b->run_end[i]);
-}
-
 static const void *kept_words(struct arena *mem, const void *from, uint32_t n)
 {
     void *to = arena_raw(mem, uint64_t, n);
@@ -60,19 +45,9 @@ static const void *kept_words(struct arena *mem, const void *from, uint32_t n)
     return to;
 }
 
-static void open_block(struct job *j, const struct block *b, struct copied *c)
+static void open_block(struct job *j, const struct block *b, struct at_hand *c)
 {
-    struct arena *mem = j->ev->q->mem;
-    bool starts, plain;
-    look_at_runs(b, &starts, &plain);
-    *c = (struct copied){ .b = b, .t = arena_raw(mem, int64_t, b->n), .v = arena_raw(mem, double, b->n) };
-    for (uint32_t i = 0; i < b->n; i++)
-        c->t[i] = select_ns_to_ms(b->time_ns[i]);
-    memcpy(c->v, b->value, sizeof *c->v * b->n);
-    c->starts = starts ? kept_words(mem, b->start_ns, b->n) : NULL;
-    c->seq = plain && b->seq ? kept_words(mem, b->seq, b->n) : NULL;
-    c->histograms = histogram_column(b);
-    c->name = runs_col(&j->runs, S("__name__"));
+    *c = (struct at_hand){ .b = b, .histograms = histogram_column(b), .name = runs_col(&j->runs, S("__name__")) };
     if (c->name)
         c->names = arena_new(&j->runs.mem, uint32_t, c->name->col->ndict);
     if (j->req->groups) {
@@ -91,11 +66,12 @@ static void meet(struct job *j, struct met *m, struct str name)
     *m = (struct met){
         .name = name,
         .own = str_starts(name, S("claude_code_")),
+        .money = metric_is_money(name),
         .shown = spelling_labels(&j->spelling, mem, (struct labels){ at, name.n ? 1 : 0 }),
     };
 }
 
-static uint32_t name_of(struct job *j, struct copied *c, uint32_t run)
+static uint32_t name_of(struct job *j, struct at_hand *c, uint32_t run)
 {
     uint32_t code = c->name ? column_code(c->name->col, run) : 0;
     if (c->name && c->names[code])
@@ -122,7 +98,7 @@ static void put_labels(struct job *j, struct found *s, uint32_t run)
 }
 
 /* Two series that would be shown under the same labels cannot be told apart in a group. */
-static bool clashes(struct job *j, const struct copied *c, uint32_t run)
+static bool clashes(struct job *j, const struct at_hand *c, uint32_t run)
 {
     if (!j->req->groups->bare && !j->spelling.widened)
         return false;
@@ -131,7 +107,7 @@ static bool clashes(struct job *j, const struct copied *c, uint32_t run)
     return !fresh;
 }
 
-static void new_series(struct job *j, struct copied *c, uint32_t run)
+static void new_series(struct job *j, struct at_hand *c, uint32_t run)
 {
     struct select_groups *g = j->req->groups;
     if (j->nfound == j->cap_found) {
@@ -149,6 +125,8 @@ static void new_series(struct job *j, struct copied *c, uint32_t run)
     s->group = idset_add(&g->ids, runs_part(&j->runs, &c->group, run), &fresh);
     if (fresh)
         *arena_push(j->ev->q->mem, g->labels, g->n, g->cap) = runs_labels(&j->runs, run, &g->pick);
+    if (j->req->tiles)
+        tiles_series(j->req->tiles, s->group, j->mets[s->name].money);
 }
 
 /* ---- runs ------------------------------------------------------------------ */
@@ -175,7 +153,7 @@ static enum err judge_source(struct job *j, struct found *s, uint32_t run, struc
     return e;
 }
 
-static void take_histograms(struct job *j, const struct copied *c, uint32_t from, struct stretch *x)
+static void take_histograms(struct job *j, const struct at_hand *c, uint32_t from, struct stretch *x)
 {
     struct str *at = NULL;
     uint32_t n = 0;
@@ -191,28 +169,57 @@ static void take_histograms(struct job *j, const struct copied *c, uint32_t from
     x->accounted = x->accounted && n < x->n;
 }
 
-static enum err take_run(struct job *j, struct copied *c, uint32_t run, struct fault *f)
+static bool has_histograms(const struct at_hand *c, uint32_t run)
+{
+    for (uint32_t i = run_begin(c->b, run); c->histograms && i < c->b->run_end[run]; i++)
+        if (column_value(c->histograms, i).type == V_BYTES)
+            return true;
+    return false;
+}
+
+/* True: the run is folded, or the whole selection has to be done in another way. */
+static bool is_folded(struct job *j, const struct at_hand *c, struct found *s, uint32_t run)
+{
+    struct tiles *w = j->req->tiles;
+    if (!w || (!j->runs.fresh[run] && !s->tiled))
+        return false;
+    struct met *m = &j->mets[s->name];
+    bool judged = !m->loud || c->b->origin[run] == ORIGIN_OTLP;
+    bool can = judged && !has_histograms(c, run) && tiles_take(w, c->b, run, j->from_ns);
+    if (j->runs.fresh[run])
+        s->tiled = can;
+    else if (!can)
+        w->again = true;
+    m->tiled |= s->tiled;
+    if (can)
+        tiles_run(w, j->runs.numbers[run], c->b, run);
+    return s->tiled;
+}
+
+static void keep_run(struct job *j, const struct at_hand *c, struct found *s, uint32_t run)
 {
     const struct block *b = c->b;
-    if (j->runs.fresh[run])
-        new_series(j, c, run);
-    struct found *s = &j->found[j->runs.numbers[run]];
-    uint32_t from = run_begin(b, run);
+    struct arena *mem = j->ev->q->mem;
+    uint32_t from = run_begin(b, run), n = b->run_end[run] - from;
+    int64_t *t = arena_raw(mem, int64_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        t[i] = select_ns_to_ms(b->time_ns[from + i]);
     struct stretch x = {
-        .t = c->t + from, .v = c->v + from, .n = b->run_end[run] - from, .next = NO_STRETCH,
+        .t = t, .v = kept_words(mem, b->value + from, n), .n = n, .next = NO_STRETCH,
         .temporality = b->temporality[run], .origin = b->origin[run],
     };
-    bool counts = x.temporality != TEMPORALITY_NONE;
-    x.accounted = counts;
-    x.seq = !counts && c->seq ? c->seq + from : NULL;
-    x.start = counts ? b->start_ns[from] : 0;
-    x.starts = counts && c->starts ? c->starts + from : NULL;
+    x.accounted = x.temporality != TEMPORALITY_NONE;
+    if (!x.accounted && b->seq)
+        x.seq = kept_words(mem, b->seq + from, n);
+    if (x.accounted) {
+        x.start = b->start_ns[from];
+        x.starts = one_start(b, from, from + n) ? NULL : kept_words(mem, b->start_ns + from, n);
+    }
     if (c->histograms)
         take_histograms(j, c, from, &x);
     s->accounted |= x.accounted;
     if (x.accounted && select_asks(j, &x))
         put_labels(j, s, run);
-    enum err e = judge_source(j, s, run, f);
     if (j->nstretches == j->cap_stretches) {
         j->cap_stretches = MAX(2 * j->cap_stretches, 256u);
         j->stretches = mem_resize(j->stretches, sizeof *j->stretches * j->cap_stretches);
@@ -223,19 +230,28 @@ static enum err take_run(struct job *j, struct copied *c, uint32_t run, struct f
         j->stretches[s->last].next = j->nstretches;
     s->last = j->nstretches;
     j->stretches[j->nstretches++] = x;
-    return e;
+}
+
+static enum err take_run(struct job *j, struct at_hand *c, uint32_t run, struct fault *f)
+{
+    if (j->runs.fresh[run])
+        new_series(j, c, run);
+    struct found *s = &j->found[j->runs.numbers[run]];
+    enum err e = judge_source(j, s, run, f);
+    if (e || is_folded(j, c, s, run))
+        return e;
+    keep_run(j, c, s, run);
+    return query_hold(j->ev->q, c->b->run_end[run] - run_begin(c->b, run), f);
 }
 
 static enum err take_block(struct job *j, const struct block *b, struct fault *f)
 {
-    struct copied c;
+    struct at_hand c;
     enum err e = runs_block(&j->runs, b, f);
-    if (!e)
-        e = query_hold(j->ev->q, b->n, f);
     if (e)
         return e;
     open_block(j, b, &c);
-    for (uint32_t i = 0; i < b->nruns && !e; i++)
+    for (uint32_t i = 0; i < b->nruns && !e && !select_failed(j); i++)
         e = take_run(j, &c, i, f);
     return e;
 }
@@ -255,7 +271,7 @@ enum err select_scan(struct job *j, struct fault *f)
         return e;
     arena_init(&mem, 256u << 20);
     const struct block *b;
-    while (!(e = q->src->scan_next(sc, &b, f)) && b && !(j->req->groups && j->req->groups->clash)) {
+    while (!(e = q->src->scan_next(sc, &b, f)) && b && !select_failed(j)) {
         arena_rewind(&mem);
         e = take_block(j, runs_of_rows(b, &mem), f);
         if (e)

@@ -117,6 +117,11 @@ static double fold_result(enum agg_op op, const struct fold_acc *c)
     }
 }
 
+bool folds_count(const struct folds *f)
+{
+    return f->op == AGG_COUNT || f->op == AGG_GROUP;
+}
+
 /* ---- groups ---------------------------------------------------------------- */
 
 void folds_init(struct folds *f, struct query_ctx *q, enum agg_op op, uint32_t nsteps)

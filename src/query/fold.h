@@ -34,4 +34,6 @@ void folds_init(struct folds *f, struct query_ctx *q, enum agg_op op, uint32_t n
 uint32_t folds_group(struct folds *f, struct labels labels);
 void folds_add(struct folds *f, uint32_t group, const struct tser *s);
 void folds_add_value(struct folds *f, uint32_t group, uint32_t step, double v);
+/* Does it only matter whether there is a value, not which? */
+bool folds_count(const struct folds *f);
 MUST enum err folds_end(struct folds *f, struct vec *ret, struct fault *fault);
