@@ -115,6 +115,53 @@ static void test_random(void **state)
     }
 }
 
+/* As many rows as a chunk of any level may have, of long and of short series. */
+static void test_large(void **state)
+{
+    (void)state;
+    enum { N = CHUNK_ROWS_LIMIT, SHORT = 20000 };
+    CLEANUP(arena_done) struct arena mem;
+    arena_init(&mem, (size_t)2 << 30);
+    uint32_t *series = arena_new(&mem, uint32_t, N), *sel = arena_new(&mem, uint32_t, N), *code = arena_new(&mem, uint32_t, SHORT + 1);
+    int64_t *time = arena_new(&mem, int64_t, N);
+    double *value = arena_new(&mem, double, N);
+    uint8_t *one = arena_new(&mem, uint8_t, N);
+    uint64_t *seq = arena_new(&mem, uint64_t, N);
+    struct value *dict = arena_new(&mem, struct value, SHORT + 2);
+    for (uint32_t s = 0; s <= SHORT; s++) {
+        code[s] = s + 1;
+        dict[s + 1] = value_str(arena_fmt(&mem, "session-%u", s));
+    }
+    for (uint32_t i = 0; i < N; i++) {             /* half of the rows are one series */
+        series[i] = i % 2 ? SHORT : i / 2 % SHORT;
+        time[i] = INT64_C(1795000000000000000) + i / 2 / SHORT * INT64_C(60000000000) + (i % 2 ? i : 0);
+        value[i] = i % 2 ? i * 0.1 : (double)(i / SHORT);
+        seq[i] = i;
+        one[i] = 1;
+        sel[i] = N - 1 - i;
+    }
+    struct column col = { .key = { PLACE_LABEL, S("session_id") }, .code = code, .dict = dict, .ndict = SHORT + 2 };
+    struct block in = { .n = N, .sel = sel, .nsel = N, .time_ns = time, .recv_ns = time, .start_ns = time, .value = value,
+                        .temporality = one, .origin = one, .seq = seq, .cols = &col, .ncols = 1, .series = series, .nseries = SHORT + 1 };
+    struct chunk_out out;
+    struct chunk_shape shape;
+    struct block b = { 0 };
+    struct str fixed[CHUNK_FIXED_COUNT] = { 0 };
+    assert_int_equal(chunk_encode(TABLE_SAMPLE, &in, 2, &mem, &out, NULL), OK);
+    for (uint32_t i = 0; i < out.nblobs; i++)
+        if (out.blobs[i].column < CHUNK_FIXED_COUNT)
+            fixed[out.blobs[i].column] = out.blobs[i].data;
+    assert_int_equal(chunk_shape_read(fixed[CHUNK_RUNS], N, &mem, &shape, NULL), OK);
+    assert_int_equal(shape.nruns, SHORT + 1);
+    assert_int_equal(chunk_fixed_read(fixed, &shape, &mem, &b, NULL), OK);
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t k = b.seq[i];
+        assert_true(k < N && sel[k] != UINT32_MAX);
+        sel[k] = UINT32_MAX;                       /* each once */
+        assert_true(b.time_ns[i] == time[k] && b.start_ns[i] == time[k] && memcmp(&b.value[i], &value[k], sizeof *value) == 0);
+    }
+}
+
 static void test_flips(void **state)
 {
     (void)state;
@@ -135,6 +182,6 @@ static void test_flips(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_flips) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_large), cmocka_unit_test(test_flips) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
