@@ -16,7 +16,7 @@
  * Pieces. A piece ends where the metric changes, if it has some rows; a long metric is cut at
  * the end of a run, a long run anywhere. Small pieces cost bytes (each is compressed alone)
  * and large ones time of a query that wants a part of one: 4 k, 8 k and 16 k rows gave
- * chunks of the same size within 1 % here, because pieces of one metric compress alike.
+ * values of the same size within 2 %, because pieces of one metric compress alike.
  *
  *     lengths of runs | moments, first of each run | lengths of pieces | are there steps
  */
