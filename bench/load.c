@@ -97,7 +97,7 @@ static void open_files(struct load *l)
     }
     if (!pipe)
         l->truth = truth_new((int64_t)l->end * NS_PER_S, (uint32_t)l->days);
-    if (l->out[OTLP] || l->out[WRITE] || l->truth)
+    if (l->out[OTLP] || l->out[WRITE])             /* else nothing is known of samples; it takes the memory of a day */
         l->exports = exports_new(l->out[OTLP], l->out[WRITE], l->truth);
 }
 
