@@ -1,17 +1,19 @@
 /* store/flusher.c -- the thread that flushes, and what it does once a minute.
  *
  * It alone writes partitions, so whatever else changes them is done here too: bases that
- * queries worked out become carry rows, old partitions go, idle ones are closed. Memory
+ * queries worked out become carry rows, old partitions go, idle ones are compacted and
+ * closed. What is sealed is always flushed first: compaction goes on in steps between. Memory
  * that only helps while data comes is given back when none does.
  */
 #include <stdlib.h>
 #include <time.h>
 
+#include "store/compact.h"
 #include "store/store_int.h"
 
 /* ---- once a minute --------------------------------------------------------- */
 
-static void show_view(struct store *s)
+void store_show_view(struct store *s)
 {
     struct part_view *v = part_view_get(s->parts), *old;
     pthread_mutex_lock(&s->lock);
@@ -39,7 +41,7 @@ static void drop_old(struct store *s)
         return;
     if (catalog_moved_prune(s->catalog, edge, &f))
         store_report(s, "retention", f.msg);
-    show_view(s);
+    store_show_view(s);
 }
 
 static int by_partition(const void *a, const void *b)
@@ -135,10 +137,10 @@ static void wait_for(pthread_cond_t *c, pthread_mutex_t *m, int64_t ns)
 }
 
 /* The oldest sealed generation; NULL: there is something else to do, or time is over. */
-static struct gen *next_sealed(struct store *s, bool *ret_stop)
+static struct gen *next_sealed(struct store *s, bool busy, bool *ret_stop)
 {
     GUARD(&s->lock);
-    if (s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
+    if (!busy && s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
         wait_for(&s->flush_cond, &s->lock, s->cfg.tick_ns);
     bool late = s->stopping_flusher && clock_mono(s->cfg.clock) - s->stop_mono_ns >= STOP_FLUSH_NS;
     *ret_stop = s->stopping_flusher && (s->oldest == s->live || late);
@@ -174,17 +176,25 @@ void *store_flusher_main(void *arg)
 {
     struct store *s = arg;
     int64_t next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
+    struct compactor *c = compact_new(s);
+    bool busy = false;                             /* compaction has more to do */
     for (bool stop = false; !stop;) {
-        struct gen *g = next_sealed(s, &stop);
+        struct gen *g = next_sealed(s, busy, &stop);
         struct fault f = { 0 };
         if (g && store_flush_gen(s, g, &f))
             stop = failed(s, &f);
         uint64_t asked = ticks_asked(s);
         if (!stop && (asked != s->ticks_done || clock_mono(s->cfg.clock) >= next_tick)) {
+            while (asked != s->ticks_done && compact_step(c))
+                continue;
             tick(s);
             ticked(s, asked);
+            busy = true;
             next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
+        } else if (!stop && !g && busy) {
+            busy = compact_step(c);
         }
     }
+    compact_free(c);
     return NULL;
 }

@@ -31,4 +31,14 @@
 #define REPLAY_ARENA_BYTES   (UINT64_C(512) << 20) /* one request decoded again: never less than a receiver allows */
 #define TICK_NS              (INT64_C(60) * NS_PER_S)
 #define STOP_FLUSH_NS        (INT64_C(3) * NS_PER_S / 2)   /* of the 5 s a stop may take; the rest stays in the log */
+#define COMPACT_SMALL_ROWS   (16u << 10)           /* a chunk of fewer is small: a quarter of a whole one */
+#define COMPACT_SMALL_MIN    8                     /* small ones of one table and level that are worth being one */
+#define COMPACT_AGE_NS       (INT64_C(900) * NS_PER_S)  /* chunks of rows that came since are left alone */
+#define COMPACT_ROWS         (512u << 10)          /* of a day sorted together: 24 bytes a row, twice while they are sorted */
+#define COMPACT_BYTES        ((double)(24 << 20))  /* of rows, decoded, that one new chunk is made of; with its columns
+                                                      and the encoder's memory about what a flush needs */
+#define COMPACT_REST_PART    4                     /* rows outside the order of their day: from a quarter on it is sorted anew */
+#define COMPACT_RETRY_NS     (INT64_C(600) * NS_PER_S)  /* after a full disk */
+#define MONTH_BYTES          (UINT64_C(64) << 20)  /* days of a month that have no more together become one partition */
+#define MONTH_AGE_NS         (INT64_C(3) * NS_PER_DAY)  /* so long after the month has ended */
 #define RETRY_NS             NS_PER_S              /* between two tries on a full or failing disk */

@@ -37,6 +37,7 @@ struct part_opts {
     const struct clock *clock;
     const struct file_ops *ops;
     uint32_t open_max;                             /* 0: PART_OPEN_MAX */
+    bool compacts;                                 /* a partition is closed only after part_settled() */
     /* Told once of each file that was found damaged and set aside. May be NULL. */
     void (*report)(void *arg, const struct fault *f);
     void *report_arg;
@@ -131,6 +132,17 @@ MUST enum err part_drop(struct part_set *s, int64_t from_ns, struct fault *f);
 MUST enum err part_drop_content(struct part_set *s, int64_t from_ns, struct fault *f);
 /* Moves a damaged partition to DATA/quarantine and forgets it; views that name it get errors. */
 MUST enum err part_quarantine(struct part_set *s, int64_t from_ns, struct fault *f);
+/* How far a partition has come, for whoever compacts them (part_opts.compacts). */
+enum part_age {
+    PART_OPEN,                                     /* young, or written within the last hour, or just now */
+    PART_RIPE,                                     /* its day is over: what is to be done before it closes? */
+    PART_SETTLED,                                  /* nothing: the next part_tick() closes it */
+    PART_CLOSED,
+};
+enum part_age part_age(struct part_set *s, int64_t from_ns);       /* PART_CLOSED too if there is none */
+void part_settled(struct part_set *s, int64_t from_ns);
+/* The UTC month of a time, and its partition's name. */
+void part_month(int64_t time_ns, int64_t *ret_from_ns, int64_t *ret_to_ns, char name[CATALOG_NAME_MAX]);
 /* Closes partitions that are older than two days and were not written for an hour
  * (WAL off, opened immutable from then on), swept before. Call it every few minutes. */
 MUST enum err part_tick(struct part_set *s, struct fault *f);

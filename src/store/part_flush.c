@@ -158,6 +158,7 @@ static enum err write_main(struct conn *c, const uint64_t *old, uint32_t nold, c
     struct part_head head = p->head;
     enum err e = nold ? part_file_replace(c->file, old, nold, w, &head, f) : part_file_write(c->file, w, &head, f);
     p->replaced |= nold > 0;
+    p->settled = false;
     set_lock(p->set);
     p->head = head;
     p->written_mono = clock_mono(p->set->clock);
@@ -330,13 +331,36 @@ enum err part_sweep(struct part_set *s, struct fault *f)
 
 /* --- closing, dropping -------------------------------------------------------------------------- */
 
-static bool may_close(const struct part *p, int64_t now, int64_t mono)
+/* Old, and quiet for a while. */
+static bool is_ripe(const struct part *p, int64_t now, int64_t mono)
 {
-    if (p->closed || p->writing || p->replaced || p->head.generation == 0)
+    if (p->closed || p->writing || p->head.generation == 0)
         return false;
     if (p->written_mono && mono - p->written_mono < QUIET_NS)
         return false;
     return now - OPEN_DAYS * NS_PER_DAY >= p->to_ns;
+}
+
+enum part_age part_age(struct part_set *s, int64_t from_ns)
+{
+    const struct part *p = part_find(s, from_ns);
+    if (!p || p->closed)
+        return p && p->writing ? PART_OPEN : PART_CLOSED;
+    if (!is_ripe(p, clock_now(s->clock), clock_mono(s->clock)))
+        return PART_OPEN;
+    return p->settled ? PART_SETTLED : PART_RIPE;
+}
+
+void part_settled(struct part_set *s, int64_t from_ns)
+{
+    struct part *p = part_find(s, from_ns);
+    if (p)
+        p->settled = true;
+}
+
+static bool may_close(const struct part *p, int64_t now, int64_t mono)
+{
+    return is_ripe(p, now, mono) && !p->replaced && (p->settled || !p->set->opts.compacts);
 }
 
 enum err part_tick(struct part_set *s, struct fault *f)

@@ -30,6 +30,7 @@ struct part {
     bool content;                                  /* there is a content file */
     bool exclusive;                                /* the flusher changes the files: nobody may open them */
     bool replaced;                                 /* flusher only: it may have chunks that are gone */
+    bool settled;                                  /* flusher only: nothing is left to compact since it was written */
     bool doomed;                                   /* its files go with it */
     uint32_t gone;                                 /* not 0: dropped, the files are NAME.N.gone */
     uint32_t refs;                                 /* the list, and views that name it */
@@ -72,7 +73,6 @@ struct part *part_new(struct part_set *s, const char *name, int64_t from_ns, int
 /* `fresh` into the list in place of old[0 .. n), which lie in its span. */
 void part_exchange(struct part_set *s, struct part **old, uint32_t n, struct part *fresh);
 uint64_t part_oldest_view(const struct part *p);                   /* least generation that a view shows of it; UINT64_MAX: none */
-void part_month(int64_t time_ns, int64_t *ret_from_ns, int64_t *ret_to_ns, char name[CATALOG_NAME_MAX]);
 void part_unref(struct part *p);
 uint64_t part_uid_new(void);
 struct catalog_part part_for_catalog(const struct part *p);

@@ -278,8 +278,14 @@ enum err part_rewrite_put(struct part_rewrite *r, const struct chunk_out *chunks
 
 /* --- ending: the new files ---------------------------------------------------------------------- */
 
+/* What the new file is to stand for is what it was made of: also no day came into the month. */
 static enum err unchanged(const struct part_rewrite *r, struct fault *f)
 {
+    uint32_t inside = 0;
+    for (uint32_t i = 0; i < r->set->nparts; i++)
+        inside += r->set->parts[i]->to_ns > r->head.from_ns && r->set->parts[i]->from_ns < r->head.to_ns;
+    if (inside != r->nfrom)
+        return fault_set(f, E_UNAVAILABLE, 0, "%s: a partition came or went meanwhile", r->name);
     for (uint32_t i = 0; i < r->nfrom; i++) {
         const struct origin_part *x = &r->from[i];
         if (part_find(r->set, x->part->from_ns) != x->part || x->part->head.generation != x->generation ||

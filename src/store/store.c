@@ -234,6 +234,7 @@ static enum err open_files(struct store *s, struct fault *f)
         .catalog = s->catalog,
         .clock = s->cfg.clock,
         .ops = s->cfg.ops,
+        .compacts = true,
         .report = on_part_report,
         .report_arg = s,
     };

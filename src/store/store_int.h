@@ -147,6 +147,7 @@ uint64_t store_noted(struct store *s, struct str key);
 
 /* flusher.c */
 void *store_flusher_main(void *arg);
+void store_show_view(struct store *s);             /* scans that begin from now on see what partitions have */
 void store_tick(struct store *s);                  /* what is done once a minute, now; waits for it */
 
 /* scan.c: gives back what only helps while queries come and was not used since. */

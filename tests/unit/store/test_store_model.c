@@ -1,8 +1,8 @@
 /* tests/unit/store/test_store_model.c -- random days of a store against a plain model.
  *
  * A life is a row of sessions. Each writes random requests (samples of all kinds, logs,
- * spans; late, out of order, colliding, resent, moved by rule 10, without time), flushes
- * now and then, and ends by a clean close or by being killed. In between everything is
+ * spans; late, out of order, colliding, resent, moved by rule 10, without time), flushes and
+ * compacts now and then, and ends by a clean close or by being killed. In between everything is
  * compared: all rows, random scans, names and values, statistics.
  *
  * STORE_SEED=n runs that seed alone; STORE_LIVES=n so many lives, from random seeds on.
@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "../../support/store_model.h"
+#include "store/store_int.h"
 #include "model/histogram.h"
 #include "rows_model.h"
 
@@ -29,16 +30,16 @@ enum { LIVES = 12 };
 
 /* ---- random requests ------------------------------------------------------- */
 
-struct gen {
+struct author {
     struct rng rng;
     struct arena mem;
     struct bed_req past[PAST_MAX];                 /* to send again */
     uint32_t npast;
 };
 
-static uint64_t below(struct gen *g, uint64_t n) { return rng_below(&g->rng, n); }
-static bool chance(struct gen *g, unsigned percent) { return below(g, 100) < percent; }
-static struct str number(struct gen *g, const char *prefix, uint64_t n)
+static uint64_t below(struct author *g, uint64_t n) { return rng_below(&g->rng, n); }
+static bool chance(struct author *g, unsigned percent) { return below(g, 100) < percent; }
+static struct str number(struct author *g, const char *prefix, uint64_t n)
 {
     return arena_fmt(&g->mem, "%s%llu", prefix, (unsigned long long)below(g, n));
 }
@@ -51,7 +52,7 @@ static void put(struct bed_row *r, enum place place, const char *name, struct va
 
 /* Mostly now, sometimes hours, days or months ago; on the edge of a day; impossible, and
  * so far from possible that a resend cannot be. */
-static int64_t some_time(struct gen *g, int64_t now)
+static int64_t some_time(struct author *g, int64_t now)
 {
     unsigned kind = (unsigned)below(g, 100);
     int64_t day = now - now % NS_PER_DAY;
@@ -80,7 +81,7 @@ static bool is_possible(const struct bed_row *r, int64_t now)
     return r->said_ns == 0 || (r->said_ns > now - BED_RETENTION && r->said_ns <= now + NS_PER_DAY);
 }
 
-static struct value some_histogram(struct gen *g)
+static struct value some_histogram(struct author *g)
 {
     int32_t index[3] = { (int32_t)below(g, 3) - 4, 0, 9 };
     double counts[3] = { (double)below(g, 3), (double)below(g, 1000), 0.5 };
@@ -90,7 +91,7 @@ static struct value some_histogram(struct gen *g)
     return v;
 }
 
-static void make_sample(struct gen *g, struct bed_row *r, int64_t now)
+static void make_sample(struct author *g, struct bed_row *r, int64_t now)
 {
     static const char *const names[] = { "claude_code_cost_usage_USD_total", "claude_code_token_usage_tokens_total", "up", "queue" };
     uint64_t kind = below(g, LEN(names));
@@ -119,7 +120,7 @@ static void make_sample(struct gen *g, struct bed_row *r, int64_t now)
         put(r, PLACE_LABEL, "long", value_str(arena_fmt(&g->mem, "%0*d", (int)below(g, 3000), 7)));
 }
 
-static struct value some_value(struct gen *g)
+static struct value some_value(struct author *g)
 {
     switch (below(g, 8)) {
     case 0:
@@ -139,7 +140,7 @@ static struct value some_value(struct gen *g)
     }
 }
 
-static void make_attributes(struct gen *g, struct bed_row *r, bool with_group)
+static void make_attributes(struct author *g, struct bed_row *r, bool with_group)
 {
     static const char *const names[] = { "a.b", "a_b", "cost_usd", "duration_ms", "prompt", "tool.name" };
     for (size_t i = 0; i < LEN(names); i++)
@@ -156,7 +157,7 @@ static void make_attributes(struct gen *g, struct bed_row *r, bool with_group)
     put(r, PLACE_SCOPE, "version", value_str(S("2.1")));
 }
 
-static void make_log(struct gen *g, struct bed_row *r, int64_t now)
+static void make_log(struct author *g, struct bed_row *r, int64_t now)
 {
     r->origin = ORIGIN_OTLP;
     r->said_ns = some_time(g, now);
@@ -168,7 +169,7 @@ static void make_log(struct gen *g, struct bed_row *r, int64_t now)
     make_attributes(g, r, chance(g, 80));
 }
 
-static void make_span(struct gen *g, struct bed_row *r, int64_t now)
+static void make_span(struct author *g, struct bed_row *r, int64_t now)
 {
     r->origin = ORIGIN_OTLP;
     r->said_ns = some_time(g, now);
@@ -180,9 +181,9 @@ static void make_span(struct gen *g, struct bed_row *r, int64_t now)
     make_attributes(g, r, chance(g, 50));
 }
 
-static struct bed_req make_req(struct gen *g, int64_t now)
+static struct bed_req make_req(struct author *g, int64_t now)
 {
-    static void (*const make[TABLE_COUNT])(struct gen *, struct bed_row *, int64_t) = { make_sample, make_log, make_span };
+    static void (*const make[TABLE_COUNT])(struct author *, struct bed_row *, int64_t) = { make_sample, make_log, make_span };
     struct bed_req r = { .table = (enum table)below(g, TABLE_COUNT), .recv_ns = now, .n = (uint32_t)below(g, ROWS_MAX) };
     r.rows = arena_new(&g->mem, struct bed_row, r.n + 1);
     for (uint32_t i = 0; i < r.n; i++) {
@@ -195,7 +196,7 @@ static struct bed_req make_req(struct gen *g, int64_t now)
 }
 
 /* A new request, or an old one again: as it was, in part, or with other values. */
-static struct bed_req next_req(struct gen *g, int64_t now)
+static struct bed_req next_req(struct author *g, int64_t now)
 {
     if (g->npast && chance(g, 30)) {
         struct bed_req r = g->past[below(g, MIN(g->npast, (uint32_t)PAST_MAX))];
@@ -225,7 +226,7 @@ struct patterns {
 };
 static const char *const patterns[] = { "s[0-2]", ".*", ".+", "", "m1|m2", "of .*|claude.*" };
 
-static struct matcher some_matcher(struct gen *g, const struct patterns *p)
+static struct matcher some_matcher(struct author *g, const struct patterns *p)
 {
     static const char *const values[] = { "", "s1", "m1", "up", "event2", "v1", "claude-code", "1", "0.25", "true", "no such" };
     struct matcher m = { .op = (enum match_op)below(g, 4), .label = str_c(labels[below(g, LEN(labels))]) };
@@ -241,7 +242,7 @@ static struct matcher some_matcher(struct gen *g, const struct patterns *p)
     return m;
 }
 
-static void compare_scans(struct bed *b, struct gen *g, const struct patterns *p, const char *what)
+static void compare_scans(struct bed *b, struct author *g, const struct patterns *p, const char *what)
 {
     for (int i = 0; i < SCANS; i++) {
         struct matcher m[3];
@@ -359,7 +360,7 @@ static void compare_values(struct bed *b, const struct scan_req *r, struct str l
     found_done(&want);
 }
 
-static void compare_lists(struct bed *b, struct gen *g, const struct patterns *p, const char *what)
+static void compare_lists(struct bed *b, struct author *g, const struct patterns *p, const char *what)
 {
     for (int i = 0; i < 12; i++) {
         struct matcher m[2] = { some_matcher(g, p), some_matcher(g, p) };
@@ -394,7 +395,7 @@ static void compare_stats(struct bed *b, const char *what)
     assert_false(s.read_only);
 }
 
-static void compare(struct bed *b, struct gen *g, const struct patterns *p, const char *what)
+static void compare(struct bed *b, struct author *g, const struct patterns *p, const char *what)
 {
     bed_same_rows(b, what);
     compare_scans(b, g, p, what);
@@ -405,7 +406,7 @@ static void compare(struct bed *b, struct gen *g, const struct patterns *p, cons
 /* ---- a life ---------------------------------------------------------------- */
 
 struct session {
-    struct gen *g;
+    struct author *g;
     const struct patterns *p;
     uint32_t steps;
     bool write, model;                             /* what to do with each request */
@@ -435,13 +436,21 @@ static int run_session(struct bed *b, void *arg)
             (void)fprintf(stderr, "flush: %s\n", f.msg);
             return 1;
         }
+        bool passes = chance(s->g, 6), tick = chance(s->g, 15);
+        int64_t hours = (int64_t)below(s->g, chance(s->g, 30) ? 1000 : 60);
+        if (passes) {                              /* days are over, months too: compaction has work */
+            bed_pass(b, hours * 3600 * NS_PER_S);
+            s->g->npast = 0;                       /* what was possible may be impossible by now, and the contrary */
+        }
+        if (s->write && tick)
+            store_tick(b->store);
     }
     return 0;
 }
 
 static void one_life(uint64_t seed)
 {
-    struct gen g = { .rng = { seed } };
+    struct author g = { .rng = { seed } };
     struct bed b;
     struct patterns p;
     struct fault f = { 0 };
