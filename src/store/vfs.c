@@ -45,6 +45,12 @@ static int ask(enum vfs_op op, const char *path, size_t *n, int rc_io)
     return e == ENOSPC ? SQLITE_FULL : rc_io;
 }
 
+static void note(enum vfs_op op, const char *path, int64_t at, size_t n)
+{
+    if (hook && hook->note)
+        hook->note(hook->arg, op, path ? path : "", at, n);
+}
+
 /* --- one file ------------------------------------------------------------------------ */
 
 static int f_close(sqlite3_file *f) { return real(f)->pMethods->xClose(real(f)); }
@@ -58,8 +64,10 @@ static int f_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     size_t some = (size_t)n;
     int rc = ask(VFS_WRITE, self(f)->path, &some, SQLITE_IOERR_WRITE);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
+        note(VFS_WRITE, self(f)->path, at, some);
         return real(f)->pMethods->xWrite(real(f), p, n, at);
+    }
     if (some < (size_t)n && some > 0)              /* a torn write */
         (void)real(f)->pMethods->xWrite(real(f), p, (int)some, at);
     return rc;
@@ -69,6 +77,8 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
     size_t n = 0;
     int rc = ask(VFS_TRUNCATE, self(f)->path, &n, SQLITE_IOERR_TRUNCATE);
+    if (!rc)
+        note(VFS_TRUNCATE, self(f)->path, size, 0);
     return rc ? rc : real(f)->pMethods->xTruncate(real(f), size);
 }
 
@@ -76,7 +86,11 @@ static int f_sync(sqlite3_file *f, int flags)
 {
     size_t n = 0;
     int rc = ask(VFS_SYNC, self(f)->path, &n, SQLITE_IOERR_FSYNC);
-    return rc ? rc : real(f)->pMethods->xSync(real(f), flags);
+    if (!rc)
+        rc = real(f)->pMethods->xSync(real(f), flags);
+    if (!rc)
+        note(VFS_SYNC, self(f)->path, 0, 0);
+    return rc;
 }
 
 static int f_size(sqlite3_file *f, sqlite3_int64 *ret) { return real(f)->pMethods->xFileSize(real(f), ret); }
@@ -132,6 +146,7 @@ static int v_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags, 
         int rc = ask(VFS_OPEN_NEW, path, &n, SQLITE_CANTOPEN);
         if (rc)
             return rc;
+        note(VFS_OPEN_NEW, path, 0, 0);
     }
     int rc = below->xOpen(below, path, s->real, flags, ret_flags);
     if (s->real->pMethods)                         /* SQLite closes what has methods, even after a failure */
@@ -144,6 +159,8 @@ static int v_delete(sqlite3_vfs *v, const char *path, int sync_dir)
     (void)v;
     size_t n = 0;
     int rc = ask(VFS_DELETE, path, &n, SQLITE_IOERR_DELETE);
+    if (!rc)
+        note(VFS_DELETE, path, 0, (size_t)sync_dir);
     return rc ? rc : below->xDelete(below, path, sync_dir);
 }
 

@@ -16,6 +16,9 @@ struct vfs_hook {
     /* 0: go on. ENOSPC: as a full disk. Any other errno: as an I/O error. */
     int (*before)(void *arg, enum vfs_op op, const char *path, size_t *n);
     void *arg;
+    /* May be NULL. Right before a write of n bytes at `at`, a truncation to `at`, a deletion (n: the
+     * folder is synced with it) and the making of a file; after a sync that went well. */
+    void (*note)(void *arg, enum vfs_op op, const char *path, int64_t at, size_t n);
 };
 
 void store_vfs_install(const struct vfs_hook *h);

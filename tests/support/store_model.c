@@ -606,6 +606,17 @@ static void scan_lines(struct bed *b, const struct scan_req *req, struct arena *
     (void)src->scan_end(sc);
 }
 
+void bed_each_line(struct bed *b, const struct scan_req *req, void (*each)(void *arg, struct str line), void *arg)
+{
+    struct arena mem;
+    struct lines have = { 0 };
+    arena_init(&mem, (size_t)512 << 20);
+    scan_lines(b, req, &mem, &have, "each line");
+    for (uint32_t i = 0; i < have.n; i++)
+        each(arg, have.at[i]);
+    arena_done(&mem);
+}
+
 static void print_req(const struct scan_req *req)
 {
     (void)fprintf(stderr, "   table %d, %" PRId64 " to %" PRId64 ", received after %" PRId64 ", order %d\n", (int)req->table,

@@ -98,6 +98,8 @@ enum err bed_wait(struct bed_pending *p, struct fault *f);
 
 /* One row as a line of text: times, numbers, the wanted labels, sorted. */
 struct str bed_line(const struct bed_kept *k, const struct scan_req *req, struct arena *mem);
+/* Each row that the store gives for the scan, as such a line. */
+void bed_each_line(struct bed *b, const struct scan_req *req, void (*each)(void *arg, struct str line), void *arg);
 /* Runs the scan on both and compares row for row; also what the contract says about
  * bounds. Prints the first difference and fails by CHECK. */
 void bed_same_scan(struct bed *b, const struct scan_req *req, const char *what);
