@@ -97,7 +97,9 @@ static void identify(enum table t, const struct block *b, struct arena scratch, 
     }
 }
 
-static struct chunk_idents *cached(struct store *s, const struct part_item *it, const struct chunk_ref *c)
+/* A chunk that cannot be read says nothing, which is told, and its rows can come in twice. A full
+ * disk is not that: SQLite must make files even to read, and there will be room again. */
+static struct chunk_idents *cached(struct store *s, const struct part_item *it, const struct chunk_ref *c, struct fault *f)
 {
     struct chunk_idents *oldest = &s->sets[0];
     for (int i = 0; i < IDENT_SETS; i++) {
@@ -112,15 +114,18 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
     }
     struct arena mem;
     struct block b = { 0 };
-    struct fault f = { 0 };
     ident_done(&oldest->ids);
     oldest->used = 0;
     arena_init(&mem, SCAN_ARENA_BYTES);
-    if (read_chunk(it, c, &mem, &b, &f)) {
-        store_report(s, "identities", f.msg);
+    enum err e = read_chunk(it, c, &mem, &b, f);
+    if (e == E_IO)                                 /* of another kind than a damaged disk's? */
+        e = read_chunk(it, c, &mem, &b, f);
+    if (e) {
+        store_report(s, "identities", f->msg);
         arena_done(&mem);
         return NULL;
     }
+    *f = (struct fault){ 0 };
     identify(c->sum.table, &b, mem, &oldest->ids);
     arena_done(&mem);
     oldest->part = it->uid;
@@ -182,42 +187,48 @@ static struct str session_of(const struct batch *b, const struct row *r)
 
 /* Those of a[0 .. n) that stand in the chunk. Its identities are made only when its
  * filter knows one of the sessions. */
-static void ask_chunk(struct store *s, const struct batch *b, const struct chunk_ref *c, const struct asked *a, uint32_t n,
-                      struct known *ret)
+static enum err ask_chunk(struct store *s, const struct batch *b, const struct chunk_ref *c, const struct asked *a, uint32_t n,
+                          struct known *ret, struct fault *f)
 {
     struct arena mem;
     struct str filter = { 0 };
-    struct fault f = { 0 };
+    enum err e = OK;
     struct chunk_idents *x = NULL;
     arena_init(&mem, 1 << 20);
-    bool unread = part_filter(a->item, c, &mem, &filter, &f);
+    bool unread = part_filter(a->item, c, &mem, &filter, f) != OK;
     for (uint32_t i = 0; i < n; i++) {
         bool maybe = true;
-        if (!unread && a[i].session.n && chunk_filter_test(filter, a[i].session, &maybe, &f))
+        if (!unread && a[i].session.n && chunk_filter_test(filter, a[i].session, &maybe, f))
             maybe = true;
         if (!maybe)
             continue;
-        x = x ? x : cached(s, a->item, c);
+        x = x ? x : cached(s, a->item, c, f);
         struct ident_slot *slot = x ? ident_find(&x->ids, b->rows[a[i].row].id) : NULL;
         struct known *k = &ret[a[i].row];
         if (slot && (!k->found || slot->value > k->value))
             *k = (struct known){ true, slot->value };
-        if (!x)
-            break;                                 /* it cannot be read, and that was said */
+        if (!x) {
+            e = f->code == E_UNAVAILABLE ? f->code : OK;
+            break;
+        }
     }
     arena_done(&mem);
+    return e;
 }
 
 /* a[0 .. n) are rows of one partition, ascending by time. */
-static void ask_partition(struct store *s, const struct batch *b, const struct asked *a, uint32_t n, struct known *ret)
+static enum err ask_partition(struct store *s, const struct batch *b, const struct asked *a, uint32_t n, struct known *ret,
+                              struct fault *f)
 {
     struct chunk_list *l;
-    struct fault f = { 0 };
-    if (part_chunks(a->item, &l, &f)) {
-        store_report(s, "identities", f.msg);
-        return;
+    enum err e = part_chunks(a->item, &l, f);
+    if (e == E_IO)
+        e = part_chunks(a->item, &l, f);
+    if (e) {
+        store_report(s, "identities", f->msg);
+        return e == E_UNAVAILABLE ? e : OK;
     }
-    for (uint32_t i = 0; i < l->n; i++) {
+    for (uint32_t i = 0; i < l->n && !e; i++) {
         const struct chunk_ref *c = &l->at[i];
         if (c->sum.table != b->table || c->t1 < a[0].time_ns || c->t0 > a[n - 1].time_ns || in_memory(s, c))
             continue;
@@ -227,22 +238,26 @@ static void ask_partition(struct store *s, const struct batch *b, const struct a
         while (to > from && a[to - 1].time_ns > c->t1)
             to--;
         if (from < to)
-            ask_chunk(s, b, c, a + from, to - from, ret);
+            e = ask_chunk(s, b, c, a + from, to - from, ret, f);
     }
     chunk_list_unref(l);
+    return e;
 }
 
-static bool was_moved(struct store *s, struct id128 id)
+static enum err was_moved(struct store *s, struct id128 id, bool *ret, struct fault *f)
 {
-    bool found = false;
-    struct fault f = { 0 };
-    if (catalog_moved_has(s->catalog, id, &found, &f))
-        store_report(s, "identities", f.msg);
-    return found;
+    *ret = false;
+    enum err e = catalog_moved_has(s->catalog, id, ret, f);
+    if (e == E_IO)
+        e = catalog_moved_has(s->catalog, id, ret, f);
+    if (e)
+        store_report(s, "identities", f->msg);
+    return e == E_UNAVAILABLE ? e : OK;
 }
 
-void known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret)
+enum err known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret, struct fault *f)
 {
+    enum err e = OK;
     struct part_view *v;
     {
         GUARD(&s->lock);
@@ -250,11 +265,14 @@ void known_find(struct store *s, const struct batch *b, const bool *ask, struct 
     }
     struct asked *a = NULL;
     uint32_t n = 0, cap = 0;
-    for (uint32_t i = 0; i < b->nrows; i++) {
+    for (uint32_t i = 0; i < b->nrows && !e; i++) {
         const struct row *r = &b->rows[i];
+        bool moved = false;
         if (!ask[i])
             continue;
-        if (row_is_moved(b->table, r) && was_moved(s, r->id)) {
+        if (row_is_moved(b->table, r))
+            e = was_moved(s, r->id, &moved, f);
+        if (moved) {
             ret[i] = (struct known){ true, r->value };
             continue;
         }
@@ -264,10 +282,11 @@ void known_find(struct store *s, const struct batch *b, const bool *ask, struct 
     }
     if (n)
         qsort(a, n, sizeof *a, by_time);
-    for (uint32_t from = 0, to; from < n; from = to) {
+    for (uint32_t from = 0, to; from < n && !e; from = to) {
         for (to = from + 1; to < n && a[to].item == a[from].item;)
             to++;
-        ask_partition(s, b, a + from, to - from, ret);
+        e = ask_partition(s, b, a + from, to - from, ret, f);
     }
     part_view_unref(v);
+    return e;
 }

@@ -132,12 +132,13 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
 void store_seal(struct store *s);
 
 /* known.c, under apply: which rows are in a chunk of their partition, or among the moved
- * ones, with the value that counts there. Only those of which ask[row] is set. */
+ * ones, with the value that counts there. Only those of which ask[row] is set. E_UNAVAILABLE: it
+ * cannot be said now, for the disk is full. */
 struct known {
     bool found;
     double value;
 };
-void known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret);
+MUST enum err known_find(struct store *s, const struct batch *b, const bool *ask, struct arena *mem, struct known *ret, struct fault *f);
 
 /* flush.c: the flusher's. After a failure the generation stays as it was. */
 enum err store_flush_gen(struct store *s, struct gen *g, struct fault *f);

@@ -198,8 +198,9 @@ static void note_again(struct store *s, enum table t, const struct row *r, uint6
         store_report(s, "catalogue", f.msg);
 }
 
-/* Rows of one batch into the head. `replayed`: only what partitions do not have yet. */
-static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame_bytes, bool replayed)
+/* Rows of one batch into the head. `replayed`: only what partitions do not have yet. E_UNAVAILABLE:
+ * nothing was done, as whether they are new cannot be found out; their sender comes again. */
+static enum err apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame_bytes, bool replayed, struct fault *f)
 {
     GUARD(&s->apply_lock);
     make_room(s, b);
@@ -214,7 +215,9 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame
         skip[i] = replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark;
         ask[i] = !skip[i] && !find_in_memory(s, b->table, b->rows[i].id);
     }
-    known_find(s, b, ask, &scratch, known);
+    enum err e = known_find(s, b, ask, &scratch, known, f);
+    if (e && !replayed)                            /* a start goes on: what was acknowledged must be there */
+        return e;
     for (uint32_t i = 0; i < b->nrows; i++) {
         if (skip[i])
             note_again(s, b->table, &b->rows[i], seq, b->recv_ns);
@@ -243,6 +246,7 @@ static void apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame
     s->seq = seq;
     s->last_recv_ns = MAX(s->last_recv_ns, b->recv_ns);
     pthread_mutex_unlock(&s->lock);
+    return OK;
 }
 
 static void call_watchers(struct store *s, uint64_t seq)
@@ -331,9 +335,8 @@ static void write_group(struct store *s, struct write_req *group)
     seq = journal_next_seq(s->journal) - n;
     for (struct write_req *w = group, *next; w; w = next, seq++) {
         next = w->next;
-        if (!e)
-            apply(s, w->batch, seq, w->body.n, false);
-        w->done(w, e, e ? &f : NULL);              /* w may be gone now */
+        enum err own = e ? e : apply(s, w->batch, seq, w->body.n, false, &f);
+        w->done(w, own, own ? &f : NULL);          /* w may be gone now */
     }
     if (e)
         return;
@@ -365,7 +368,7 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     arena_init(&mem, REPLAY_ARENA_BYTES);
     enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->epoch, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
-        apply(s, &b, fr->seq, fr->body.n, true);
+        e = apply(s, &b, fr->seq, fr->body.n, true, f);
         batch_done(&b);
         GUARD(&s->apply_lock);
         if (is_full(s))
