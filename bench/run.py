@@ -20,6 +20,7 @@ but fail nothing, since they depend on the machine."""
 import getpass
 import json
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -68,13 +69,18 @@ def tool(name):
 
 # ---- the load
 
+def children_cpu():
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime + use.ru_stime
+
+
 def generate(folder, **options):
     os.makedirs(folder, exist_ok=True)
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), children_cpu()
     p = subprocess.run([tool('bench-load'), folder] + ['%s=%s' % kv for kv in options.items()], stderr=subprocess.PIPE, text=True)
     if p.returncode:
         raise SystemExit(p.stderr)
-    return dict(json.loads(p.stderr), seconds=time.monotonic() - begin)
+    return dict(json.loads(p.stderr), seconds=time.monotonic() - begin, cpu_s=children_cpu() - cpu)
 
 
 def header_of(form):
@@ -336,9 +342,10 @@ def main():
         if name in o.scenarios:
             say('scenario ' + name)
             scenarios[name] = run(ccmon, data, o)
-    print('%d events of %d bytes, %d samples of %d series, %d sessions, %d days; generated in %.1f s\n' % (
+    print('%d events of %d bytes, %d samples of %d series, %d sessions, %d days; '
+          'generated in %.1f s with %.1f s of CPU, %.2f s a million events\n' % (
         made['logs-1000']['items'], made['logs-1000']['bytes'] / made['logs-1000']['items'], made['otlp']['items'], made['series'],
-        made['sessions'], o.days, made['seconds']))
+        made['sessions'], o.days, made['seconds'], made['cpu_s'], made['cpu_s'] / made['logs-1000']['items'] * 1e6))
     print_figures(results, targets)
     wrong = print_answers(results)
     if 'span' in scenarios:

@@ -36,7 +36,7 @@ def size_of(top):
 
 def version_of(binary):
     out = subprocess.run([binary, '--version'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    return out.split('\n')[0]
+    return next((line for line in out.split('\n') if line.strip()), 'version unknown')
 
 
 def prometheus_args(s, old):
