@@ -11,6 +11,7 @@
 #include "app/audit.h"
 #include "app/backup.h"
 #include "app/config.h"
+#include "app/erase.h"
 #include "base/latency.h"
 #include "ledger/settled.h"
 #include "otlp/receive.h"

@@ -21,6 +21,8 @@
 #include "base/log.h"
 #include "base/num.h"
 
+enum { ACTS_BYTES_MAX = 64 << 10 };
+
 struct kind {
     struct refusal x;                              /* count: of lines not yet written; last_ns: of the newest */
     bool told;                                     /* its first line is written */
@@ -40,6 +42,7 @@ struct audit {
     struct kind kinds[AUDIT_KINDS_MAX];
     uint32_t nkinds;
     uint64_t others;
+    struct buf acts;                               /* lines not yet written */
 };
 
 struct audit *audit_new(struct str dir, const struct clock *clock)
@@ -48,6 +51,7 @@ struct audit *audit_new(struct str dir, const struct clock *clock)
     a->clock = clock;
     a->bytes_max = AUDIT_BYTES_MAX;
     arena_init(&a->mem, 64 << 10);
+    buf_init(&a->acts, ACTS_BYTES_MAX);
     a->path = arena_cstr(&a->mem, arena_fmt(&a->mem, STR_FMT "/audit.log", STR_ARG(dir)));
     a->old_path = arena_cstr(&a->mem, arena_fmt(&a->mem, "%s.1", a->path));
     CHECK(pthread_mutex_init(&a->lock, NULL) == 0);
@@ -143,12 +147,44 @@ void audit_note(struct audit *a, const struct refusal *x)
     CHECK(pthread_mutex_unlock(&a->lock) == 0);
 }
 
+static void begin_writing(struct audit *a)
+{
+    a->news = true;
+    if (!a->running && !pthread_create(&a->thread, NULL, audit_main, a))
+        a->running = true;
+    CHECK(pthread_cond_signal(&a->wake) == 0);
+}
+
+void audit_act(struct audit *a, const struct audit_act *x)
+{
+    CHECK(pthread_mutex_lock(&a->lock) == 0);
+    if (!a->stopping && a->acts.n + AUDIT_LINE_MAX < ACTS_BYTES_MAX) {
+        struct jw w;
+        char when[40];
+        jw_init(&w, &a->acts);
+        jw_obj(&w);
+        jw_kv_str(&w, S("time"), (struct str){ when, num_fmt_rfc3339(when, clock_now(a->clock)) });
+        jw_kv_str(&w, S("what"), x->what);
+        jw_kv_str(&w, S("listener"), x->listener);
+        jw_kv_str(&w, S("peer"), x->peer);
+        jw_kv_str(&w, S("user"), x->user);
+        jw_kv_i64(&w, S("sessions"), (int64_t)x->sessions);
+        jw_kv_i64(&w, S("users"), (int64_t)x->users);
+        jw_obj_end(&w);
+        buf_byte(&a->acts, '\n');
+        begin_writing(a);
+    }
+    CHECK(pthread_mutex_unlock(&a->lock) == 0);
+}
+
 /* ---- writing ------------------------------------------------------------------------ */
 
 /* Under the lock: the lines that are due. `all`: the minute is over. */
 static void take_lines(struct audit *a, bool all, struct buf *out)
 {
     a->news = false;
+    buf_str(out, buf_view(&a->acts));
+    buf_clear(&a->acts);
     for (uint32_t i = 0; i < a->nkinds; i++) {
         struct kind *k = &a->kinds[i];
         if (!k->x.count || (k->told && !all))
@@ -195,7 +231,7 @@ static void *audit_main(void *arg)
 {
     struct audit *a = arg;
     CLEANUP(buf_done) struct buf out;
-    buf_init(&out, (AUDIT_KINDS_MAX + 1) * (size_t)AUDIT_LINE_MAX);
+    buf_init(&out, (AUDIT_KINDS_MAX + 1) * (size_t)AUDIT_LINE_MAX + ACTS_BYTES_MAX);
     bool stop = false;
     while (!stop) {
         CHECK(pthread_mutex_lock(&a->lock) == 0);
@@ -222,6 +258,7 @@ void audit_free(struct audit *a)
         CHECK(pthread_join(a->thread, NULL) == 0);
     CHECK(pthread_mutex_destroy(&a->lock) == 0);
     CHECK(pthread_cond_destroy(&a->wake) == 0);
+    buf_done(&a->acts);
     arena_done(&a->mem);
     mem_pages_free(a, sizeof(*a));
 }

@@ -1,4 +1,4 @@
-/* app/audit.h -- DATA/audit.log: who was refused, a JSON object a line.
+/* app/audit.h -- DATA/audit.log: who was refused, and who erased, a JSON object a line.
  *
  * The first refusal of a kind from an address is written at once, further ones of the same
  * minute as one line with their count when it ends; so the counts of all lines add up to
@@ -23,4 +23,10 @@ enum {
 struct audit;
 struct audit *audit_new(struct str dir, const struct clock *clock);
 void audit_note(struct audit *a, const struct refusal *x);
+/* What somebody did that cannot be undone; never to whom. */
+struct audit_act {
+    struct str what, listener, peer, user;
+    uint64_t sessions, users;
+};
+void audit_act(struct audit *a, const struct audit_act *x);
 void audit_free(struct audit *a);                  /* NULL is fine */

@@ -7,7 +7,7 @@
 
 #include "app/app.h"
 
-enum { TABLES_MAX = 12 };
+enum { TABLES_MAX = 16 };
 
 /* Somebody opened the port of an API in a browser. */
 static void handle_root(struct http_req *r)
@@ -37,7 +37,7 @@ static const struct mount mounts[] = {
                          routes_otlp_grpc } },
     { PORT_LOKI, { routes_loki, routes_push_loki, routes_admin, routes_metrics, routes_root, routes_otlp, routes_otlp_grpc } },
     { PORT_WEB, { routes_prometheus, routes_loki, routes_push_prometheus, routes_push_loki, routes_admin, routes_metrics, routes_otlp,
-                  routes_otlp_grpc, routes_backup, routes_accounting, routes_web } },
+                  routes_otlp_grpc, routes_backup, routes_erase, routes_accounting, routes_web } },
 };
 
 static struct http_table table_of(struct app *a, const struct http_route *routes)
@@ -46,7 +46,7 @@ static struct http_table table_of(struct app *a, const struct http_route *routes
         return (struct http_table){ .routes = routes, .arg = &a->otlp, .on_error = otlp_refuse };
     if (routes == routes_push_prometheus || routes == routes_push_loki)
         return (struct http_table){ .routes = routes, .arg = &a->push, .on_error = push_refuse };
-    if (routes == routes_metrics || routes == routes_admin || routes == routes_root || routes == routes_backup)
+    if (routes == routes_metrics || routes == routes_admin || routes == routes_root || routes == routes_backup || routes == routes_erase)
         return (struct http_table){ .routes = routes, .arg = a };
     if (routes == routes_web)
         return (struct http_table){ .routes = routes, .arg = a->web };

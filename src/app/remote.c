@@ -1,6 +1,10 @@
 /* app/remote.c -- questions to a running ccmon. */
 #include "app/remote.h"
 
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "app/config.h"
 #include "base/base64.h"
 #include "base/buf.h"
@@ -70,6 +74,33 @@ enum err remote_post(const struct remote *r, struct str path, struct str form, s
     *ret_status = got.status;
     *ret = got.body;
     return OK;
+}
+
+static enum err same_data(const struct config *c, const struct remote *r, struct arena *mem, struct fault *f)
+{
+    struct remote_status st;
+    char a[PATH_MAX], b[PATH_MAX];
+    enum err e = remote_status(r, mem, &st, f);
+    if (e)
+        return e;
+    if (!realpath(arena_cstr(mem, c->data), a) || !realpath(arena_cstr(mem, st.data_dir), b) || strcmp(a, b) != 0)
+        return fault_set(f, E_EXIST, 0, "a ccmon has " STR_FMT ", but the one at " STR_FMT " has " STR_FMT "; name its page with --url",
+                         STR_ARG(c->data), STR_ARG(r->url), STR_ARG(st.data_dir));
+    return OK;
+}
+
+enum err remote_open(const struct config *c, const struct remote_to *to, struct arena *mem, struct remote *ret,
+                     struct tls_client **ret_tls, struct fault *f)
+{
+    struct tls_client_config t = { .ca_file = to->ca.n ? to->ca : access_part(c, PORT_WEB).tls.cert_file };
+    if (t.ca_file.n && tls_client_new(&t, ret_tls, f))
+        return E_IO;
+    *ret = (struct remote){
+        .url = to->url.n ? to->url : remote_default_url(c, mem),
+        .authorization = remote_authorization(to->user, to->token, mem),
+        .tls = *ret_tls,
+    };
+    return to->url.n ? OK : same_data(c, ret, mem, f);
 }
 
 /* ---- status ---------------------------------------------------------------------------- */

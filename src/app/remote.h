@@ -20,6 +20,14 @@ struct config;
 struct str remote_default_url(const struct config *c, struct arena *mem);
 /* The value of Authorization for a "NAME:PASSWORD" or a token; empty: neither. */
 struct str remote_authorization(struct str user, struct str token, struct arena *mem);
+/* How a verb was told to reach the server; empty: by the configuration. */
+struct remote_to {
+    struct str url, token, user, ca;
+};
+/* Without a url, the server must be the one that has the configuration's data directory: nobody
+ * else's is to be copied or erased from. *ret_tls is the caller's, whatever comes back. */
+MUST enum err remote_open(const struct config *c, const struct remote_to *to, struct arena *mem, struct remote *ret,
+                          struct tls_client **ret_tls, struct fault *f);
 MUST enum err remote_get(const struct remote *r, struct str path, struct arena *mem, struct str *ret, struct fault *f);
 
 /* A form; whatever the status, but 401 and 403, which are E_IO. */

@@ -26,7 +26,7 @@ struct saver {
     struct config cfg;
     struct arena mem;
     const char *place;                             /* TO, or FROM */
-    struct str url, token, user, ca;
+    struct remote_to to;
     struct tls_client *tls;
     struct remote remote;
     bool data_given, replace, verify;
@@ -62,7 +62,7 @@ static int take(void *arg, const char *name, const char *value)
     const struct {
         const char *name;
         struct str *at;
-    } texts[] = { { "--url", &s->url }, { "--token", &s->token }, { "--user", &s->user }, { "--ca", &s->ca } };
+    } texts[] = { { "--url", &s->to.url }, { "--token", &s->to.token }, { "--user", &s->to.user }, { "--ca", &s->to.ca } };
     for (size_t i = 0; i < LEN(texts); i++)
         if (!strcmp(name, texts[i].name)) {
             *texts[i].at = str_c(value);
@@ -183,40 +183,11 @@ static enum err ask(struct saver *s, const char *to, struct answer *ret, struct 
     return e ? e : wait_for(s, ret, f);
 }
 
-/* Nobody's backup is to be made of another directory than the one that was meant. */
-static enum err same_data(struct saver *s, struct fault *f)
-{
-    struct remote_status st;
-    char a[PATH_MAX], b[PATH_MAX];
-    enum err e = remote_status(&s->remote, &s->mem, &st, f);
-    if (e || s->url.n)
-        return e;
-    if (!realpath(arena_cstr(&s->mem, s->cfg.data), a) || !realpath(arena_cstr(&s->mem, st.data_dir), b) || strcmp(a, b) != 0)
-        return fault_set(f, E_EXIST, 0, "a ccmon has " STR_FMT ", but the one at " STR_FMT " has " STR_FMT "; name its page with --url",
-                         STR_ARG(s->cfg.data), STR_ARG(s->remote.url), STR_ARG(st.data_dir));
-    return OK;
-}
-
-static enum err connect_to(struct saver *s, struct fault *f)
-{
-    if (!s->ca.n)
-        s->ca = access_part(&s->cfg, PORT_WEB).tls.cert_file;
-    struct tls_client_config c = { .ca_file = s->ca };
-    if (s->ca.n && tls_client_new(&c, &s->tls, f))
-        return E_IO;
-    s->remote = (struct remote){
-        .url = s->url.n ? s->url : remote_default_url(&s->cfg, &s->mem),
-        .authorization = remote_authorization(s->user, s->token, &s->mem),
-        .tls = s->tls,
-    };
-    return same_data(s, f);
-}
-
 static int by_server(struct saver *s, const char *to)
 {
     struct fault f = { 0 };
     struct answer a = { 0 };
-    enum err e = connect_to(s, &f);
+    enum err e = remote_open(&s->cfg, &s->to, &s->mem, &s->remote, &s->tls, &f);
     if (!e)
         e = ask(s, to, &a, &f);
     tls_client_free(s->tls);
@@ -294,7 +265,7 @@ int run_backup(const struct verb *v, int argc, char **argv)
         end(&s);
         return rc;
     }
-    enum err e = s.url.n ? E_EXIST : by_ourselves(&s, to, &f);
+    enum err e = s.to.url.n ? E_EXIST : by_ourselves(&s, to, &f);
     rc = e == E_EXIST ? by_server(&s, to) : e ? failed("backup", &f) : 0;
     end(&s);
     return rc;

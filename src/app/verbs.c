@@ -143,6 +143,11 @@ const struct verb verbs[] = {
       "nothing. With --absent it is the proof that a text (a session's id, an address) stands nowhere: it looks in the bytes of every "
       "file, in what is packed and in every decoded value. Ends with 1 if something is damaged or found, with 2 if it cannot begin.",
       run_check },
+    { "erase", "", "take a session or a person out of everything", options_erase,
+      "Rows that name one of them go, with all rows of sessions that are only theirs: from partitions, log, totals and quarantine, "
+      "which are written anew. What would go is shown first. Only keyed hashes are kept, so that what is sent again is left out. A "
+      "running server does it while it goes on; ended half-way, the next start completes it. `ccmon check --absent` is the proof.",
+      run_erase },
     { "backup", "TO", "copy the data directory, also while a server writes it", options_backup,
       "Makes TO/TIME, complete when it has that name; TO may hold earlier backups and nothing else. Partitions that do not change any "
       "more are hard links, so the second backup takes the room of what is new. Everything acknowledged before the call is in it. A "

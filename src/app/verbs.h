@@ -42,7 +42,7 @@ struct verb_args {
 int verb_parse(const struct verb *v, int argc, char **argv, const struct verb_args *on);
 
 /* Each in a file of its own. */
-extern const struct option options_serve[], options_demo[], options_setup[], options_doctor[], options_check[],
+extern const struct option options_serve[], options_demo[], options_setup[], options_doctor[], options_check[], options_erase[],
     options_backup[], options_restore[];
 int run_serve(const struct verb *v, int argc, char **argv);
 int run_setup(const struct verb *v, int argc, char **argv);
@@ -51,6 +51,7 @@ int run_backup(const struct verb *v, int argc, char **argv);
 int run_restore(const struct verb *v, int argc, char **argv);
 int run_demo(const struct verb *v, int argc, char **argv);
 int run_check(const struct verb *v, int argc, char **argv);
+int run_erase(const struct verb *v, int argc, char **argv);
 /* One option of `serve`, for verbs that take some of them too. */
 struct options;
 int serve_option(struct options *o, const char *name, const char *value);

@@ -58,6 +58,7 @@ enum verdict {
     VERDICT_NEW,                 /* kept */
     VERDICT_DUPLICATE,           /* was there already, just so */
     VERDICT_REFUSED,             /* its identity was there with another value, which stays (rule 5) */
+    VERDICT_ERASED,              /* it is of a session or a person that was erased: left out */
 };
 
 struct row {

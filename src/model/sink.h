@@ -18,6 +18,7 @@ enum frame_kind {
     FRAME_OTLP_METRICS_JSON = 4, FRAME_OTLP_LOGS_JSON = 5, FRAME_OTLP_TRACES_JSON = 6,
     FRAME_REMOTE_WRITE_1 = 7, FRAME_REMOTE_WRITE_2 = 8, FRAME_LOKI_PB = 9, FRAME_LOKI_JSON = 10,   /* push/ */
     FRAME_SCRAPE = 11,                             /* scrape/ */
+    FRAME_ROWS = 64,                               /* store/: what is left of a request */
 };
 
 struct write_req {
@@ -29,6 +30,7 @@ struct write_req {
     void (*done)(struct write_req *w, enum err e, const struct fault *f);
     void *arg;
     struct write_req *next;                        /* the sink's queue */
+    struct str rest;                               /* the sink's: goes to the log instead of body, if p is set */
 };
 
 struct sink {

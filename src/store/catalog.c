@@ -348,6 +348,113 @@ enum err catalog_moved_prune(struct catalog *c, int64_t before_recv_ns, struct f
     return sql_run(st, f);
 }
 
+/* --- who was erased ------------------------------------------------------------------------------ */
+
+static const char erased_table[] = "CREATE TABLE IF NOT EXISTS erased(hash BLOB PRIMARY KEY, kind INTEGER NOT NULL,"
+                                   " at_ns INTEGER NOT NULL, text BLOB) WITHOUT ROWID;";
+
+static bool read_erased(struct sql_stmt *st, struct arena *mem, struct catalog_erased *ret)
+{
+    struct str hash = sql_bytes(st, 0), text = sql_bytes(st, 3);
+    int64_t kind = sql_i64(st, 1);
+    if (hash.n != sizeof ret->entry.hash || (kind != ERASED_SESSION && kind != ERASED_USER))
+        return false;
+    *ret = (struct catalog_erased){ .entry = { .kind = (enum erased_kind)kind, .at_ns = sql_i64(st, 2) } };
+    memcpy(ret->entry.hash, hash.p, hash.n);
+    if (text.p)
+        ret->text = arena_str(mem, text);
+    return true;
+}
+
+enum err catalog_erased(struct catalog *c, struct arena *mem, struct catalog_erased **ret, uint32_t *ret_n, struct fault *f)
+{
+    CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    struct catalog_erased *at = NULL;
+    uint32_t n = 0, cap = 0;
+    int64_t tables = 0;
+    enum err e = sql_number(c->db, "SELECT count(*) FROM sqlite_master WHERE name='erased'", &tables, f);
+    if (!e && tables)
+        e = sql_prepare(c->db, "SELECT hash, kind, at_ns, text FROM erased", &st, f);
+    for (bool row = tables; !e && row;) {
+        e = sql_step(st, &row, f);
+        if (!e && row && !read_erased(st, mem, arena_push(mem, at, n, cap)))
+            e = fault_set(f, E_CORRUPT, 0, "the catalogue lists somebody erased, and not who");
+    }
+    if (e)
+        return e;
+    *ret = at;
+    *ret_n = n;
+    return OK;
+}
+
+enum err catalog_erased_put(struct catalog *c, const struct catalog_erased *x, size_t n, struct fault *f)
+{
+    CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    enum err e = sql_begin(c->db, f);
+    if (e)
+        return e;
+    e = sql_exec(c->db, erased_table, f);
+    if (!e)
+        e = sql_prepare(c->db, "REPLACE INTO erased VALUES(?1,?2,?3,?4)", &st, f);
+    for (size_t i = 0; i < n && !e; i++) {
+        sql_bind_blob(st, 1, (struct str){ (const char *)x[i].entry.hash, sizeof x[i].entry.hash });
+        sql_bind_i64(st, 2, x[i].entry.kind);
+        sql_bind_i64(st, 3, x[i].entry.at_ns);
+        if (x[i].text.p)
+            sql_bind_blob(st, 4, x[i].text);
+        e = sql_run(st, f);
+    }
+    if (!e)
+        return sql_commit(c->db, f);
+    sql_rollback(c->db);
+    return e;
+}
+
+/* Every page is written anew, and what the WAL had of the old ones goes. */
+static enum err wipe(struct catalog *c, struct fault *f)
+{
+    enum err e = sql_exec(c->db, "VACUUM", f);
+    if (!e)
+        e = sql_exec(c->db, "DELETE FROM setting WHERE key=CAST('wipe' AS BLOB); PRAGMA wal_checkpoint(TRUNCATE);", f);
+    return e;
+}
+
+static enum err forget_metas(struct catalog *c, const struct str *texts, size_t n, struct fault *f)
+{
+    CLEANUP(sql_finishp) struct sql_stmt *st = NULL;
+    enum err e = sql_prepare(c->db, "DELETE FROM meta WHERE instr(name, ?1) OR instr(unit, ?1) OR instr(help, ?1)", &st, f);
+    for (size_t i = 0; i < n && !e; i++) {
+        sql_bind_blob(st, 1, texts[i]);
+        e = sql_run(st, f);
+    }
+    return e;
+}
+
+enum err catalog_erased_done(struct catalog *c, const struct str *texts, size_t n, struct fault *f)
+{
+    CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
+    enum err e = sql_begin(c->db, f);
+    if (e)
+        return e;
+    e = forget_metas(c, texts, n, f);
+    if (!e)
+        e = sql_exec(c->db, "UPDATE erased SET text=NULL; REPLACE INTO setting VALUES(CAST('wipe' AS BLOB), CAST('1' AS BLOB));", f);
+    if (!e)
+        e = sql_commit(c->db, f);
+    sql_rollback(c->db);
+    return e ? e : wipe(c, f);
+}
+
+enum err catalog_wipe_again(struct catalog *c, struct fault *f)
+{
+    CLEANUP(unlockp) UNUSED pthread_mutex_t *held = lock(c);
+    int64_t due = 0;
+    enum err e = sql_number(c->db, "SELECT count(*) FROM setting WHERE key=CAST('wipe' AS BLOB)", &due, f);
+    return e || !due ? e : wipe(c, f);
+}
+
 /* --- settings ---------------------------------------------------------------------------------- */
 
 enum err catalog_get(struct catalog *c, struct str key, struct arena *mem, struct str *ret, struct fault *f)

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "model/rows.h"
+#include "store/erased.h"
 
 struct catalog;
 
@@ -56,6 +57,18 @@ MUST enum err catalog_moved_has(struct catalog *c, struct id128 id, bool *ret, s
 /* Ids that are known stay as they are. */
 MUST enum err catalog_moved_put(struct catalog *c, const struct moved_id *m, size_t n, struct fault *f);
 MUST enum err catalog_moved_prune(struct catalog *c, int64_t before_recv_ns, struct fault *f);
+
+/* Who was erased (erased.h). The text stands there only while that is under way. */
+struct catalog_erased {
+    struct erased_entry entry;
+    struct str text;                               /* p NULL: it is done */
+};
+MUST enum err catalog_erased(struct catalog *c, struct arena *mem, struct catalog_erased **ret, uint32_t *ret_n, struct fault *f);
+MUST enum err catalog_erased_put(struct catalog *c, const struct catalog_erased *e, size_t n, struct fault *f);
+/* All of it is done: the texts go, and metadata that has one of them, and no trace of them stays in the file. */
+MUST enum err catalog_erased_done(struct catalog *c, const struct str *texts, size_t n, struct fault *f);
+/* Completes that, if it was cut short. */
+MUST enum err catalog_wipe_again(struct catalog *c, struct fault *f);
 
 /* Settings. E_NOTFOUND if there is none; an empty value removes. */
 MUST enum err catalog_get(struct catalog *c, struct str key, struct arena *mem, struct str *ret, struct fault *f);

@@ -205,6 +205,26 @@ static void look_at_file(struct checker *c, const char *path, struct str name)
     check_file_end(c);
 }
 
+bool check_file_has(const char *path, const struct str *texts, uint32_t ntexts)
+{
+    struct check_totals t = { 0 };
+    bool found = false;
+    for (uint32_t i = 0; i < ntexts && !found; i += CHECK_FORMS_MAX / 2) {
+        struct check_req r = { .texts = texts + i, .ntexts = MIN(ntexts - i, (uint32_t)CHECK_FORMS_MAX / 2) };
+        struct checker *c = mem_alloc(sizeof *c);
+        *c = (struct checker){ .req = &r, .totals = &t };
+        arena_init(&c->mem, MEMORY_BYTES);
+        buf_init(&c->unpacked, UNPACKED_MAX);
+        check_look_init(c);
+        look_at_file(c, path, S(""));
+        found = t.found > 0;
+        buf_done(&c->unpacked);
+        arena_done(&c->mem);
+        mem_free(c);
+    }
+    return found;
+}
+
 /* Counts every file below, and looks into it. */
 static void walk(struct checker *c, struct str folder, unsigned depth)
 {

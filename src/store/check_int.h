@@ -60,6 +60,9 @@ void check_look_raw(struct checker *c, const char *path);                  /* th
 void check_look_tables(struct checker *c, struct sql *db);                 /* every value of an SQLite file */
 void check_look_free(struct checker *c, const char *path);                 /* its free pages */
 
+/* Does one of the texts stand in a file, packed or not? check.c */
+bool check_file_has(const char *path, const struct str *texts, uint32_t ntexts);
+
 /* check_part.c, check_chunk.c: one partition, one chunk; check.c: the list. */
 void check_part(struct checker *c, const char *path, struct str name);
 void check_listed(struct checker *c, struct str name, const struct part_head *h);   /* against the catalogue */

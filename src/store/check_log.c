@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/zip.h"
 #include "store/check_int.h"
+#include "store/frame_rows.h"
 #include "store/limits.h"
 
 enum { SEGMENTS_MAX = 1 << 20 };
@@ -135,7 +136,7 @@ static void read_rows(struct log_reading *r, const struct frame_head *h, struct 
     struct fault f = { 0 };
     bool waits = h->seq > c->applied;
     arena_init(&mem, REPLAY_ARENA_BYTES);
-    if (c->req->decoder.decode(c->req->decoder.arg, (enum frame_kind)h->kind, h->epoch, body, h->recv_ns, &mem, &b, &f)) {
+    if (frame_decode(&c->req->decoder, (enum frame_kind)h->kind, h->epoch, body, h->recv_ns, &mem, &b, &f)) {
         check_tell(c, waits ? CHECK_DAMAGE : CHECK_NOTE, "%s does not decode: %s", where, f.msg);
     } else {
         for (uint32_t i = 0; i < b.nrows && waits; i++)

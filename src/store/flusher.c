@@ -137,11 +137,12 @@ static void wait_for(pthread_cond_t *c, pthread_mutex_t *m, int64_t ns)
 }
 
 /* The oldest sealed generation; NULL: there is something else to do, or time is over. */
-static struct gen *next_sealed(struct store *s, bool busy, bool *ret_stop)
+static struct gen *next_sealed(struct store *s, int64_t wait_ns, bool *ret_stop)
 {
     GUARD(&s->lock);
-    if (!busy && s->oldest == s->live && !s->stopping_flusher && s->ticks_asked == s->ticks_done)
-        wait_for(&s->flush_cond, &s->lock, s->cfg.tick_ns);
+    bool idle = s->oldest == s->live && s->ticks_asked == s->ticks_done && s->erase_seen == s->erase_asked;
+    if (idle && wait_ns && !s->stopping_flusher)
+        wait_for(&s->flush_cond, &s->lock, wait_ns);
     bool late = s->stopping_flusher && clock_mono(s->cfg.clock) - s->stop_mono_ns >= STOP_FLUSH_NS;
     *ret_stop = s->stopping_flusher && (s->oldest == s->live || late);
     return *ret_stop || s->oldest == s->live ? NULL : s->oldest;
@@ -178,22 +179,30 @@ void *store_flusher_main(void *arg)
     int64_t next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
     struct compactor *c = compact_new(s);
     bool busy = false;                             /* compaction has more to do */
+    int64_t wait_ns = 0;
     for (bool stop = false; !stop;) {
-        struct gen *g = next_sealed(s, busy, &stop);
+        struct gen *g = next_sealed(s, busy ? 0 : wait_ns, &stop);
         struct fault f = { 0 };
         if (g && store_flush_gen(s, g, &f))
             stop = failed(s, &f);
         uint64_t asked = ticks_asked(s);
+        bool erasing = store_erase_is_due(s);
+        if (erasing && busy) {                     /* what it holds has rows that are to go */
+            compact_free(c);
+            c = compact_new(s);
+            busy = false;
+        }
         if (!stop && (asked != s->ticks_done || clock_mono(s->cfg.clock) >= next_tick)) {
-            while (asked != s->ticks_done && compact_step(c))
+            while (!erasing && asked != s->ticks_done && compact_step(c))
                 continue;
             tick(s);
             ticked(s, asked);
-            busy = true;
+            busy = !erasing;
             next_tick = clock_mono(s->cfg.clock) + s->cfg.tick_ns;
         } else if (!stop && !g && busy) {
             busy = compact_step(c);
         }
+        wait_ns = stop ? 0 : store_erase_step(s);
     }
     compact_free(c);
     return NULL;

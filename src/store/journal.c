@@ -82,6 +82,7 @@ static void segment_append(struct journal *j, struct segment *s)
     else
         j->oldest = s;
     j->newest = s;
+    j->turned = false;
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -272,10 +273,14 @@ static struct segment *take_oldest(struct journal *j, uint64_t seq)
     struct segment *s = j->oldest;
     if (s && s == j->newest && s->last_seq <= seq)
         s->bytes = 0;
-    if (s && s != j->newest && s->last_seq <= seq && !j->held)
+    bool at_rest = s && (s != j->newest || j->turned);
+    if (at_rest && s->last_seq <= seq && !j->held) {
         j->oldest = s->next;
-    else
+        if (!j->oldest)
+            j->newest = NULL;
+    } else {
         s = NULL;
+    }
     pthread_mutex_unlock(&j->lock);
     return s;
 }
@@ -291,6 +296,24 @@ void journal_cut(struct journal *j, uint64_t seq, bool keep_spare)
             j->o.ops->unlink(j->o.ops->arg, path); /* one that stays is replayed into nothing */
         mem_free(s);
     }
+}
+
+void journal_turn(struct journal *j)
+{
+    fd_closep(&j->fd);
+    pthread_mutex_lock(&j->lock);
+    j->turned = true;
+    pthread_mutex_unlock(&j->lock);
+}
+
+bool journal_forget(struct journal *j, uint64_t seq)
+{
+    journal_cut(j, seq, false);
+    spare_drop(j);
+    pthread_mutex_lock(&j->lock);
+    bool gone = !j->oldest || j->oldest->last_seq > seq;
+    pthread_mutex_unlock(&j->lock);
+    return gone;
 }
 
 void journal_empty(struct journal *j)

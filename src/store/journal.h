@@ -73,6 +73,10 @@ void journal_hold(struct journal *j, bool held);
 MUST enum err journal_copy(struct journal *j, uint64_t applied,
                            enum err (*copy)(void *arg, const char *from, const char *name, uint64_t bytes, struct fault *f), void *arg,
                            struct fault *f);
+/* The writer: the next group begins a new file, and the one before may go like others do. */
+void journal_turn(struct journal *j);
+/* As a cut; false if a file with frames up to seq stays, because they are held. */
+bool journal_forget(struct journal *j, uint64_t seq);
 /* All of it is in partitions and nothing more comes: no file stays. */
 void journal_empty(struct journal *j);
 void journal_tick(struct journal *j);              /* once a minute: what only serves a busy log goes */

@@ -55,6 +55,7 @@ struct journal {
     int64_t at, size;                              /* where the next frame goes; the file's length */
     uint64_t next_seq, durable, group_first;
     uint64_t next_number;
+    bool turned;                                   /* under lock: the newest one is not written any more */
     bool spare;                                    /* under lock: there is a file of zeros to begin the next segment with */
     unsigned spare_ticks;                          /* under lock: for how long */
     struct buf group;                              /* frames without checksums yet */

@@ -31,17 +31,22 @@ static const struct part_item *item_at(const struct part_view *v, int64_t time_n
 
 /* ---- identities of one chunk ----------------------------------------------- */
 
-static enum err read_chunk(const struct part_item *it, const struct chunk_ref *c, struct arena *mem, struct block *b,
-                           struct fault *f)
+enum err store_read_chunk(const struct part_item *it, const struct chunk_ref *c, bool (*want)(const struct colkey *key),
+                          struct arena *mem, struct block *b, struct fault *f)
 {
-    uint32_t ncols = c->sum.ncols, n = CHUNK_FIXED_COUNT + ncols;
+    uint32_t ncols = 0;
+    const struct chunk_col **wanted = arena_new(mem, const struct chunk_col *, c->sum.ncols + 1);
+    for (uint32_t i = 0; i < c->sum.ncols; i++)
+        if (!want || want(&c->sum.cols[i].key))
+            wanted[ncols++] = &c->sum.cols[i];
+    uint32_t n = CHUNK_FIXED_COUNT + ncols;
     uint32_t *numbers = arena_new(mem, uint32_t, n);
     struct str *blobs = arena_new(mem, struct str, n);
     struct column *cols = arena_new(mem, struct column, ncols + 1);
     for (uint32_t i = 0; i < CHUNK_FIXED_COUNT; i++)
         numbers[i] = i;
     for (uint32_t i = 0; i < ncols; i++)
-        numbers[CHUNK_FIXED_COUNT + i] = c->sum.cols[i].column;
+        numbers[CHUNK_FIXED_COUNT + i] = wanted[i]->column;
     struct chunk_shape shape;
     enum err e = part_read(it, c, numbers, n, mem, blobs, f);
     if (!e)
@@ -49,7 +54,7 @@ static enum err read_chunk(const struct part_item *it, const struct chunk_ref *c
     if (!e)
         e = chunk_fixed_read(blobs, &shape, mem, b, f);
     for (uint32_t i = 0; i < ncols && !e; i++)
-        e = chunk_column_read(blobs[CHUNK_FIXED_COUNT + i], &c->sum.cols[i], &shape, b->time_ns, mem, &cols[i], f);
+        e = chunk_column_read(blobs[CHUNK_FIXED_COUNT + i], wanted[i], &shape, b->time_ns, mem, &cols[i], f);
     b->cols = cols;
     b->ncols = ncols;
     return e;
@@ -117,9 +122,9 @@ static struct chunk_idents *cached(struct store *s, const struct part_item *it, 
     ident_done(&oldest->ids);
     oldest->used = 0;
     arena_init(&mem, SCAN_ARENA_BYTES);
-    enum err e = read_chunk(it, c, &mem, &b, f);
+    enum err e = store_read_chunk(it, c, NULL, &mem, &b, f);
     if (e == E_IO)                                 /* of another kind than a damaged disk's? */
-        e = read_chunk(it, c, &mem, &b, f);
+        e = store_read_chunk(it, c, NULL, &mem, &b, f);
     if (e) {
         store_report(s, "identities", f->msg);
         arena_done(&mem);

@@ -124,6 +124,10 @@ enum part_rewrite_how {
 MUST enum err part_rewrite_end(struct part_rewrite *r, unsigned how, struct fault *f);
 void part_rewrite_drop(struct part_rewrite *r);    /* NULL is fine */
 
+/* Takes the carry rows out of every partition, and leaves nothing of them in the files. */
+MUST enum err part_carries_clear(struct part_set *s, struct fault *f);
+/* Do files stand there that only older views read? */
+bool part_has_gone(struct part_set *s);
 /* Stored at once; E_NOTFOUND if the partition is gone. Closed ones stay closed. */
 MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *c, size_t n, struct fault *f);
 

@@ -187,6 +187,7 @@ static struct store *store_new(const struct store_config *c)
     s->cache = cache_new(s->cfg.cache_bytes, s->cfg.clock);
     s->crew = crew_new(scan_helpers());
     pthread_mutex_init(&s->apply_lock, NULL);
+    pthread_mutex_init(&s->erase_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->queue_lock, NULL);
     pthread_mutex_init(&s->watch_lock, NULL);
@@ -241,6 +242,8 @@ static enum err open_files(struct store *s, struct fault *f)
     e = part_set_open(&po, &s->parts, f);
     if (!e)
         e = store_metas_load(s, f);
+    if (!e)
+        e = store_erase_load(s, f);
     if (e)
         return e;
     s->view = part_view_get(s->parts);
@@ -255,7 +258,8 @@ static enum err open_files(struct store *s, struct fault *f)
         .report = on_journal_report,
         .report_arg = s,
     };
-    return journal_open(&jo, store_replay, s, &s->journal, f);
+    e = journal_open(&jo, store_replay, s, &s->journal, f);
+    return e ? e : store_erase_resume(s, f);
 }
 
 enum err store_open(const struct store_config *c, struct store **ret, struct fault *f)
@@ -353,6 +357,7 @@ void store_close(struct store *s)
             ident_done(&s->kept[i].idents[t]);
     for (int i = 0; i < IDENT_SETS; i++)
         ident_done(&s->sets[i].ids);
+    store_erase_free(s);
     store_scan_rest(s, INT64_MAX);
     cache_free(s->cache);
     crew_free(s->crew);
@@ -365,6 +370,7 @@ void store_close(struct store *s)
         catalog_close(s->catalog);
     fd_closep(&s->lock_fd);
     pthread_mutex_destroy(&s->apply_lock);
+    pthread_mutex_destroy(&s->erase_lock);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->queue_lock);
     pthread_mutex_destroy(&s->watch_lock);

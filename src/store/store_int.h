@@ -1,6 +1,7 @@
 /* store/store_int.h -- one store, as its files see it.
  *
  * Locks, in the order in which they may be taken:
+ *   erase   whoever changes the list of who was erased
  *   apply   the writer while it applies a batch; whoever seals a generation
  *   lock    the list of generations, the view, metadata, state; held for moments
  *   queue   what waits for the writer
@@ -11,6 +12,7 @@
 
 #include "base/map.h"
 #include "store/catalog.h"
+#include "store/erase.h"
 #include "store/head.h"
 #include "store/journal.h"
 #include "store/limits.h"
@@ -48,6 +50,7 @@ struct store {
     char dir[1024];
     int lock_fd;
     struct catalog *catalog;
+    pthread_mutex_t erase_lock;                    /* taken before all others: who changes the list of what was erased */
     struct part_set *parts;
     struct journal *journal;                       /* writer; journal_cut and _bytes any */
     pthread_t writer, flusher;
@@ -89,6 +92,11 @@ struct store {
     uint32_t nmetas, cap_metas, saved_metas;
     struct carry_job *carries;                     /* for the flusher to write */
     uint32_t ncarries;
+    struct erased_set *erased;                     /* whose rows are left out; a reference */
+    uint64_t erased_rows;                          /* left out on arrival, since the start */
+    struct erase_job *erase;                       /* the flusher's; NULL: nothing is being erased */
+    uint64_t erase_asked, erase_seen;              /* counts up: something is to be erased; what of it the flusher has seen */
+    struct erase_state erase_state;
     struct carry_job carry_cache[CARRY_CACHE];     /* by a hash of series and partition; the newest one stays */
 
     pthread_mutex_t queue_lock;
@@ -96,6 +104,8 @@ struct store {
     struct write_req *queue_first, *queue_last;
     uint64_t queue_bytes;
     bool stopping_writer;
+    bool turn_asked;                               /* the writer: see store_turn_ask() */
+    uint64_t turned_seq;                           /* everything up to it was applied when the last turn was made */
     int64_t retry_mono_ns;                         /* writer only */
 
     pthread_mutex_t watch_lock;
@@ -131,6 +141,14 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
 /* Under apply: what is live becomes sealed, if it holds anything. */
 void store_seal(struct store *s);
 
+/* The writer gives up the file of the log that it writes, between two groups: everything that it took
+ * before is applied then, and whatever it takes later meets the erased set of now. Any thread asks. */
+void store_turn_ask(struct store *s);
+bool store_turn_made(struct store *s, uint64_t *ret_seq);      /* *ret_seq: everything up to it was applied */
+
+/* known.c: a chunk's rows, all fixed columns and those others that are wanted (NULL: all). */
+MUST enum err store_read_chunk(const struct part_item *it, const struct chunk_ref *c, bool (*want)(const struct colkey *key),
+                               struct arena *mem, struct block *b, struct fault *f);
 /* known.c, under apply: which rows are in a chunk of their partition, or among the moved
  * ones, with the value that counts there. Only those of which ask[row] is set. E_UNAVAILABLE: it
  * cannot be said now, for the disk is full. */
@@ -153,6 +171,23 @@ void store_tick(struct store *s);                  /* what is done once a minute
 
 /* scan.c: gives back what only helps while queries come and was not used since. */
 void store_scan_rest(struct store *s, int64_t before_mono_ns);
+
+/* erase.c, the flusher's: one step of what is being erased; how long it may wait then. */
+int64_t store_erase_step(struct store *s);
+bool store_erase_is_due(struct store *s);          /* is anything being erased? */
+MUST enum err store_erase_load(struct store *s, struct fault *f);      /* at the start, before the log is replayed */
+MUST enum err store_erase_resume(struct store *s, struct fault *f);    /* and after it */
+void store_erase_free(struct store *s);
+struct erased_set *store_erased(struct store *s);  /* a reference, or NULL */
+/* erase_rows.c: one partition without the rows of these. *ret_n: how many went. */
+MUST enum err erase_partition(struct store *s, const struct part_item *it, const struct targets *t, uint64_t rows[TABLE_COUNT],
+                              bool *ret_written, struct fault *f);
+/* erase_aside.c: files in quarantine that have one of the texts go. */
+MUST enum err store_drop_aside(const char *dir, const struct file_ops *ops, const struct str *texts, uint32_t ntexts,
+                               uint64_t *ret_dropped, struct fault *f);
+/* erase_find.c: adds the sessions that are of none but one of the users. */
+MUST enum err erase_find_sessions(struct store *s, struct targets *t, struct arena *mem, struct str **ret, uint32_t *ret_n,
+                                  struct fault *f);
 
 /* scan.c, lists.c, bases.c */
 enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/frame_rows.h"
 #include "store/store_int.h"
 
 /* ---- taking requests ------------------------------------------------------- */
@@ -25,6 +26,7 @@ void store_write(struct sink *sink, struct write_req *w)
     struct store *s = (struct store *)(void *)sink;
     const char *why = NULL;
     w->next = NULL;
+    w->rest = (struct str){ 0 };
     pthread_mutex_lock(&s->queue_lock);
     if (s->stopping_writer)
         why = "ccmon is stopping";
@@ -44,12 +46,40 @@ void store_write(struct sink *sink, struct write_req *w)
         refuse(w, why);
 }
 
+void store_turn_ask(struct store *s)
+{
+    GUARD(&s->queue_lock);
+    s->turn_asked = true;
+    pthread_cond_signal(&s->queue_cond);
+}
+
+bool store_turn_made(struct store *s, uint64_t *ret_seq)
+{
+    GUARD(&s->queue_lock);
+    *ret_seq = s->turned_seq;
+    return !s->turn_asked;
+}
+
+/* Under the queue's lock, between two groups. */
+static void turn(struct store *s)
+{
+    journal_turn(s->journal);
+    s->turned_seq = journal_next_seq(s->journal) - 1;
+    s->turn_asked = false;
+    pthread_cond_signal(&s->flush_cond);           /* the flusher looks again sooner; it need not hear it */
+}
+
 /* Up to a group of requests; NULL when the store stops and nothing is left. */
 static struct write_req *take_group(struct store *s)
 {
     GUARD(&s->queue_lock);
-    while (!s->queue_first && !s->stopping_writer)
+    if (s->turn_asked)
+        turn(s);
+    while (!s->queue_first && !s->stopping_writer) {
         pthread_cond_wait(&s->queue_cond, &s->queue_lock);
+        if (s->turn_asked)
+            turn(s);
+    }
     struct write_req *first = s->queue_first, *last = NULL;
     uint64_t bytes = 0;
     for (struct write_req *w = first; w && (!last || bytes + w->body.n <= GROUP_BYTES); w = w->next) {
@@ -213,12 +243,14 @@ static enum err apply(struct store *s, struct batch *b, uint64_t seq, uint64_t f
         if (i + EXPECT_ROWS < b->nrows)
             expect_in_memory(s, b->table, b->rows[i + EXPECT_ROWS].id);
         skip[i] = replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark;
-        ask[i] = !skip[i] && !find_in_memory(s, b->table, b->rows[i].id);
+        ask[i] = !skip[i] && b->rows[i].verdict != VERDICT_ERASED && !find_in_memory(s, b->table, b->rows[i].id);
     }
     enum err e = known_find(s, b, ask, &scratch, known, f);
     if (e && !replayed)                            /* a start goes on: what was acknowledged must be there */
         return e;
     for (uint32_t i = 0; i < b->nrows; i++) {
+        if (b->rows[i].verdict == VERDICT_ERASED)
+            continue;
         if (skip[i])
             note_again(s, b->table, &b->rows[i], seq, b->recv_ns);
         else
@@ -294,6 +326,32 @@ static enum err wait_for_log(struct store *s, struct fault *f)
     return fault_set(f, E_UNAVAILABLE, 0, "%s", s->reason);
 }
 
+/* Rows of somebody who was erased are left out before anything is written: what is left of
+ * the request goes to the log as rows. */
+static enum err leave_out(struct store *s, struct write_req *group, struct fault *f)
+{
+    struct erased_set *set = store_erased(s);
+    enum err e = OK;
+    uint64_t n = 0;
+    for (struct write_req *w = group; w && set && !e; w = w->next) {
+        uint32_t some = erased_mark(set, w->batch);
+        CLEANUP(buf_done) struct buf out = { 0 };
+        if (!some)
+            continue;
+        n += some;
+        buf_init(&out, FRAME_BYTES_MAX);
+        frame_rows_put(w->batch, &out);
+        if (out.bad)
+            e = fault_set(f, E_LIMIT, 0, "what is left of a request is larger than a frame of the log may be");
+        else
+            w->rest = arena_str(w->batch->mem, buf_view(&out));
+    }
+    erased_unref(set);
+    GUARD(&s->lock);
+    s->erased_rows += n;
+    return e;
+}
+
 static enum err commit(struct store *s, struct write_req *group, struct fault *f)
 {
     enum err e = wait_for_log(s, f);
@@ -306,7 +364,7 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
         bytes += w->body.n;
     for (struct write_req *w = group; w; w = w->next) {
         struct journal_frame fr = {
-            .kind = w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->body,
+            .kind = w->rest.p ? FRAME_ROWS : w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->rest.p ? w->rest : w->body,
             .pack = bytes >= GROUP_PACK_BYTES || w->batch->table == TABLE_SAMPLE,
         };
         journal_add(s->journal, &fr);
@@ -328,7 +386,9 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
 static void write_group(struct store *s, struct write_req *group)
 {
     struct fault f = { 0 };
-    enum err e = commit(s, group, &f);
+    enum err e = leave_out(s, group, &f);
+    if (!e)
+        e = commit(s, group, &f);
     uint64_t n = 0, seq;
     for (struct write_req *w = group; w; w = w->next)
         n++;
@@ -366,8 +426,9 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     struct arena mem;
     struct batch b;
     arena_init(&mem, REPLAY_ARENA_BYTES);
-    enum err e = s->cfg.decoder.decode(s->cfg.decoder.arg, fr->kind, fr->epoch, fr->body, fr->recv_ns, &mem, &b, f);
+    enum err e = frame_decode(&s->cfg.decoder, fr->kind, fr->epoch, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
+        erased_mark(s->erased, &b);
         e = apply(s, &b, fr->seq, fr->body.n, true, f);
         batch_done(&b);
         GUARD(&s->apply_lock);
