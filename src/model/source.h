@@ -53,7 +53,9 @@ struct scan_req {
     const struct str *narrow_by;
     uint32_t nnarrow_by;
     /* Samples: blocks whose rows stand in runs of one series each (block.run_end), with a code
-     * a run in their columns of labels. What a query asks of labels it then asks once a run. */
+     * a run in their columns of labels. What a query asks of labels it then asks once a run.
+     * With SCAN_ANY blocks come by arrival: runs of a series whose rows were sent by time are met
+     * by time, nearly always. */
     bool by_series;
     enum scan_order order;
     uint32_t without;                              /* these arrays may be NULL */

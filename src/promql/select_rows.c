@@ -8,7 +8,6 @@
 #include "model/names.h"
 #include "promql/select_int.h"
 #include "query/origins.h"
-#include "query/runs_rows.h"
 
 /* What is known of the block at hand. */
 struct at_hand {
@@ -261,23 +260,19 @@ enum err select_scan(struct job *j, struct fault *f)
     struct query_ctx *q = j->ev->q;
     struct scan_req req = {
         .table = TABLE_SAMPLE, .from_ns = j->from_ns, .to_ns = j->to_ns, .matchers = j->spelling.matchers,
-        .nmatchers = j->spelling.nmatchers, .all_labels = true, .by_series = true, .order = SCAN_OLDEST_FIRST,
+        .nmatchers = j->spelling.nmatchers, .all_labels = true, .by_series = true,
         .without = WITHOUT_RECV | WITHOUT_CLAIMED,
     };
     struct scan *sc;
-    struct arena mem;
     enum err e = query_scan_begin(q, &req, &sc, f);
     if (e)
         return e;
-    arena_init(&mem, 256u << 20);
     const struct block *b;
     while (!(e = q->src->scan_next(sc, &b, f)) && b && !select_failed(j)) {
-        arena_rewind(&mem);
-        e = take_block(j, runs_of_rows(b, &mem), f);
+        e = take_block(j, b, f);
         if (e)
             break;
     }
-    arena_done(&mem);
     query_scan_end(q, sc);
     return e;
 }

@@ -162,25 +162,22 @@ static uint64_t target_of(const struct label_ref *job, const struct label_ref *i
 }
 
 /* Runs come sorted by session more often than not: one like the one before it is passed
- * over by its codes. A source may give rows for runs. */
+ * over by its codes. */
 static void add_block(struct known *t, const struct block *b)
 {
     struct label_ref session = block_label(b, S("session_id"), 1u << PLACE_LABEL);
     struct label_ref job = block_label(b, S("job"), 1u << PLACE_LABEL);
     struct label_ref instance = block_label(b, S("instance"), 1u << PLACE_LABEL);
-    uint32_t n = b->run_end ? b->nruns : b->nsel;
-    for (uint32_t i = 0, row = 0, before; i < n; i++) {
-        before = row;
-        row = b->run_end ? i : b->sel[i];
-        bool scraped = b->origin[row] == ORIGIN_SCRAPE;
-        if (i && b->origin[before] == b->origin[row] && same_cell(&session, before, row) &&
-            (!scraped || (same_cell(&job, before, row) && same_cell(&instance, before, row))))
+    for (uint32_t i = 0; i < b->nruns; i++) {
+        bool scraped = b->origin[i] == ORIGIN_SCRAPE;
+        if (i && b->origin[i - 1] == b->origin[i] && same_cell(&session, i - 1, i) &&
+            (!scraped || (same_cell(&job, i - 1, i) && same_cell(&instance, i - 1, i))))
             continue;
         char scratch[VALUE_TEXT_MAX];
-        struct str text = text_of(&session, row, scratch);
-        if (!text.n || b->origin[row] > ORIGIN_TRANSCRIPT)
+        struct str text = text_of(&session, i, scratch);
+        if (!text.n || b->origin[i] > ORIGIN_TRANSCRIPT)
             continue;
-        known_add(t, &(struct slot){ session_key(text), scraped ? target_of(&job, &instance, row) : 0, 1u << b->origin[row], false });
+        known_add(t, &(struct slot){ session_key(text), scraped ? target_of(&job, &instance, i) : 0, 1u << b->origin[i], false });
     }
 }
 

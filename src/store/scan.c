@@ -145,6 +145,34 @@ static int oldest_first(const void *a, const void *b)
     return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
 }
 
+/* What was written at once is cut by series, so that a series at the cut goes on in the next
+ * chunk, whose rows overlap the others' in sequence. */
+static void put_in_order(struct scan *sc)
+{
+    for (uint32_t i = 0; i < sc->nunits; i++) {
+        struct unit *u = &sc->units[i], *before = i ? u - 1 : NULL;
+        u->order = i;                              /* heads come oldest first */
+        if (u->head)
+            continue;
+        bool cut = before && !before->head && before->item == u->item && u->chunk->sum.seq_min <= before->chunk->sum.seq_max &&
+                   before->chunk->sum.seq_min <= u->chunk->sum.seq_max;
+        u->order = cut ? before->order : u->chunk->sum.seq_min;
+    }
+}
+
+/* Partitions by time, within them what was written together, in the order of writing; heads last. */
+static int by_arrival(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+    if (!x->head != !y->head)
+        return x->head ? 1 : -1;
+    if (x->item != y->item)
+        return x->item < y->item ? -1 : 1;
+    if (x->order != y->order || x->head)
+        return x->order < y->order ? -1 : x->order > y->order;
+    return (x->chunk->id > y->chunk->id) - (x->chunk->id < y->chunk->id);
+}
+
 enum err store_scan_begin(struct source *src, const struct scan_req *req, struct scan **ret, struct fault *f)
 {
     struct store *s = store_of(src);
@@ -164,8 +192,12 @@ enum err store_scan_begin(struct source *src, const struct scan_req *req, struct
         store_scan_end(sc);
         return e;
     }
+    bool arrival = req->order == SCAN_ANY && req->by_series;
+    if (arrival)
+        put_in_order(sc);
     if (sc->nunits)
-        qsort(sc->units, sc->nunits, sizeof *sc->units, req->order == SCAN_NEWEST_FIRST ? newest_first : oldest_first);
+        qsort(sc->units, sc->nunits, sizeof *sc->units,
+              arrival ? by_arrival : req->order == SCAN_NEWEST_FIRST ? newest_first : oldest_first);
     *ret = sc;
     return OK;
 }

@@ -10,6 +10,7 @@ struct unit {
     int64_t t0, t1;
     const struct part_item *item;
     const struct chunk_ref *chunk;
+    uint64_t order;                                /* by arrival, among those of a partition or among heads */
     struct head *head;
     struct block picture;                          /* of the head */
 };
