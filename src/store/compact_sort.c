@@ -78,16 +78,18 @@ static uint32_t value_number(struct sorter *x, uint32_t key, const struct value 
     if (v->type == V_NONE)
         return 0;
     struct str text = v->type == V_BYTES ? v->s : value_text(v, small);
-    struct arena scratch = x->mem;
-    char *bytes = arena_alloc_raw(&scratch, text.n + 2, 1);
+    struct arena before = x->mem;
+    char *bytes = arena_alloc_raw(&x->mem, text.n + 2, 1);
     bytes[0] = (char)key;
     bytes[1] = (char)v->type;
     memcpy(bytes + 2, text.p, text.n);
     struct str whole = { bytes, text.n + 2 };
     uint32_t at = map_get(&x->values, whole);
-    if (at != MAP_NONE)
+    if (at != MAP_NONE) {
+        x->mem = before;
         return at;
-    map_put(&x->values, arena_str(&x->mem, whole), ++x->nvalues);
+    }
+    map_put(&x->values, whole, ++x->nvalues);
     return x->nvalues;
 }
 
