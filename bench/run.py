@@ -148,6 +148,7 @@ def measure_form(s, form, load, truth, o, figures, answers):
     figures['anon_mb'] = max(figures.get('anon_mb', 0), watch.end() / 1e6)
     figures['peak_mb'] = max(figures.get('peak_mb', 0), s.status('VmHWM') / 1e6)
     figures['sent_' + form] = sent
+    figures['full_p99_' + form] = sent['p99_ms']
     figures['refused_' + form] = sent['refused_items'] * 100 / max(sent['items'] + sent['refused_items'], 1)
     figures['disk_' + form] = s.write_out() / max(sent['items'], 1)
     for language in ('promql', 'logql', 'logsql'):
