@@ -22,6 +22,7 @@ enum cached_kind {
     CACHED_COLUMN, CACHED_FIXED, CACHED_RAW, CACHED_FILTER, CACHED_NUMBERS,
     CACHED_SHAPE,                                  /* of a chunk: runs, moments, pieces */
     CACHED_RUNS,                                   /* a column with a value a run */
+    CACHED_VALID,                                  /* which rows of a chunk have a value in a column */
     CACHED_PIECE,                                  /* one of a column's pieces, inflated */
 };
 
@@ -34,7 +35,7 @@ struct cache_key {
 struct cached {
     struct cache_key key;
     struct column col;                             /* CACHED_COLUMN, CACHED_RUNS */
-    const void *fixed;                             /* CACHED_FIXED, CACHED_NUMBERS, CACHED_SHAPE: the array */
+    const void *fixed;                             /* CACHED_FIXED, CACHED_NUMBERS, CACHED_SHAPE, CACHED_VALID: the array */
     struct str raw;                                /* CACHED_RAW, CACHED_PIECE: the payload; CACHED_FILTER: the blob */
     uint8_t enc;                                   /* CACHED_RAW, CACHED_PIECE: how it is encoded; CACHED_FIXED: its grain */
     uint8_t grain;                                 /* CACHED_RAW: of its values */

@@ -177,6 +177,8 @@ MUST enum err chunk_column_decode(struct chunk_payload p, const struct chunk_col
 void column_spread(const struct column *c, const struct chunk_shape *s, struct arena *mem, struct column *ret);
 /* Only the rows sel[0 .. n), ascending, n > 0, as rows 0 .. n of a column whose dictionary
  * has what they hold. times: of those rows. */
+/* Which rows have a value, as a bitmap; NULL: all, or it does not show without decoding. */
+const uint8_t *chunk_valid(struct chunk_payload p, uint32_t rows, struct arena *mem);
 MUST enum err chunk_column_some(struct chunk_payload p, const struct chunk_col *col, const struct chunk_shape *s, const int64_t *times,
                                 const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret, struct fault *f);
 /* The array of a fixed column that goes by row and is not in pieces, of those rows. */

@@ -141,12 +141,26 @@ static uint32_t rank_rows(const uint8_t *valid, const uint32_t *sel, uint32_t n,
     return nat;
 }
 
+/* Of the rows asked for none has a value. The rest of the payload is as its checksum says. */
+static void none_of_them(struct rd *r, const uint32_t *code, struct arena *mem, struct column *ret)
+{
+    r->p = r->end;
+    ret->code = code;
+    ret->form = CODES_U32;
+    ret->dict = arena_new(mem, struct value, 1);
+    ret->ndict = 1;
+}
+
 static void some_of_list(struct rd *r, uint32_t rows, const uint32_t *sel, uint32_t n, struct arena *mem, struct column *ret)
 {
     const uint8_t *valid;
     uint32_t have = rd_valid(r, rows, mem, &valid);
     uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
     uint32_t nat = rank_rows(valid, sel, n, at, code);
+    if (!nat) {
+        none_of_them(r, code, mem, ret);
+        return;
+    }
     struct value *dict = arena_new(mem, struct value, (size_t)nat + 1);
     rd_values_some(r, have, at, nat, dict + 1, mem);
     ret->code = code;
@@ -204,6 +218,10 @@ static void some_of_numbers(struct rd *r, enum vtype type, uint32_t rows, const 
     uint32_t have = rd_valid(r, rows, mem, &valid);
     uint32_t *at = arena_raw(mem, uint32_t, n), *code = arena_raw(mem, uint32_t, n);
     uint32_t nat = rank_rows(valid, sel, n, at, code);
+    if (!nat) {
+        none_of_them(r, code, mem, ret);
+        return;
+    }
     int64_t *v = arena_raw(mem, int64_t, nat + 1u);
     if (type == V_INT)
         some_ints(r, have, at, nat, v, *mem);
@@ -255,6 +273,39 @@ static void some_of_times(struct rd *r, uint32_t rows, const int64_t *times, con
         if (code[i])
             offsets[code[i] - 1] = (int64_t)((uint64_t)offsets[code[i] - 1] + (uint64_t)times[i]);
     spread_some(offsets, code, n, nat, V_INT, mem, ret);
+}
+
+/* Codes other than that of "absent", which stand in planes behind the dictionary. */
+static const uint8_t *valid_of_dict(struct rd *r, uint32_t rows, struct arena *mem)
+{
+    uint64_t ndict = rd_varint(r) + 1;
+    size_t planes = ndict > (uint64_t)rows + 1 ? 0 : code_width((uint32_t)ndict);
+    if (!planes || rows * planes > (size_t)(r->end - r->p))
+        return NULL;
+    const uint8_t *p = r->end - rows * planes;
+    uint8_t *valid = arena_new(mem, uint8_t, rows / 8 + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        uint8_t any = 0;
+        for (size_t k = 0; k < planes; k++)
+            any |= p[k * rows + i];
+        valid[i >> 3] |= (uint8_t)((any != 0) << (i & 7));
+        n += any != 0;
+    }
+    return n == rows ? NULL : valid;
+}
+
+const uint8_t *chunk_valid(struct chunk_payload p, uint32_t rows, struct arena *mem)
+{
+    struct rd r = { .p = (const uint8_t *)p.raw.p, .end = (const uint8_t *)p.raw.p + p.raw.n };
+    const uint8_t *valid = NULL;
+    if (p.grain || !blob_room(mem, 0, rows))
+        return NULL;
+    if (p.enc == ENC_DICT)
+        return valid_of_dict(&r, rows, mem);
+    if (p.enc == ENC_LIST || p.enc == ENC_INT || p.enc == ENC_DOUBLE)
+        (void)rd_valid(&r, rows, mem, &valid);
+    return r.bad ? NULL : valid;
 }
 
 /* The runs that rows are of. */

@@ -35,7 +35,8 @@ static bool is_gone(const struct reading *r, uint32_t column)
 
 const struct cached *scan_look_up(struct reading *r, uint32_t column, enum cached_kind kind)
 {
-    bool attribute = kind == CACHED_COLUMN || kind == CACHED_RUNS || kind == CACHED_RAW || kind == CACHED_NUMBERS;
+    bool attribute = kind == CACHED_COLUMN || kind == CACHED_RUNS || kind == CACHED_RAW || kind == CACHED_NUMBERS ||
+                     kind == CACHED_VALID;
     if (attribute && is_gone(r, column))
         return NULL;                               /* what is gone from the disk is not shown from memory */
     const struct cached *x = scan_hold(r->ld, cache_get(r->ld->sc->s->cache, scan_key(r, column, kind)));
@@ -102,7 +103,7 @@ enum err scan_inflate(struct reading *r, struct wanted *w, uint32_t n, struct fa
 }
 
 /* Payloads of the columns: kept ones, then the others in one go. */
-static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bool keep, struct fault *f)
+static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, struct fault *f)
 {
     struct wanted *missing = arena_raw(r->ld->mem, struct wanted, n + 1);
     uint32_t nmissing = 0;
@@ -124,9 +125,6 @@ static enum err get_payloads(struct reading *r, struct wanted *w, uint32_t n, bo
             return fault_set(f, E_CORRUPT, 0, "column %u is in pieces", m->column);
         to->blob = m->blob;
         to->payload = m->payload;
-        if (keep && m->blob.n)                     /* this block has its own copy */
-            cached_unref(cache_keep_raw(r->ld->sc->s->cache, scan_key(r, m->column, CACHED_RAW), m->payload.enc, m->payload.grain,
-                                        m->payload.raw, m->blob.n));
     }
     return e;
 }
@@ -242,7 +240,7 @@ static enum err read_either(struct reading *r, const uint32_t *which, uint32_t n
         if (!found)
             w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
     }
-    enum err e = missing ? get_payloads(r, w, missing, false, f) : OK;
+    enum err e = missing ? get_payloads(r, w, missing, f) : OK;
     for (uint32_t i = 0; i < missing && !e; i++) {
         struct column *to = &ret[w[i].at];
         *to = absent(&cols[which[w[i].at]]);
@@ -289,6 +287,46 @@ static enum err decode_some(struct reading *r, const struct wanted *w, const uin
     return e ? e : chunk_column_some(w->payload, col, r->shape ? r->shape : &rows, *times, sel, nsel, r->ld->mem, ret, f);
 }
 
+static bool has_any(const uint8_t *valid, const uint32_t *sel, uint32_t nsel)
+{
+    for (uint32_t i = 0; i < nsel; i++)
+        if (valid[sel[i] >> 3] >> (sel[i] & 7) & 1)
+            return true;
+    return false;
+}
+
+/* Is it known that no row of these has a value? What an event has hangs on its kind, and so
+ * half of all columns are empty where a query's rows are; they are not even read. */
+static bool known_empty(struct reading *r, uint32_t column, const uint32_t *sel, uint32_t nsel)
+{
+    if (is_gone(r, column))
+        return false;
+    struct cached *x = cache_get(r->ld->sc->s->cache, scan_key(r, column, CACHED_VALID));
+    bool empty = x && !has_any(x->fixed, sel, nsel);
+    if (empty)
+        r->ld->stats.bytes_read += x->stored;
+    cached_unref(x);
+    return empty;
+}
+
+/* What was read now is kept: the payload where some of the rows asked for have a value, and
+ * which have, lest those be read again that have none. Returns whether some have. */
+static bool keep_payload(struct reading *r, const struct wanted *w, const uint32_t *sel, uint32_t nsel)
+{
+    struct cache *c = r->ld->sc->s->cache;
+    if (!w->blob.n)
+        return true;
+    struct arena scratch = *r->ld->mem;
+    const uint8_t *valid = chunk_valid(w->payload, r->rows, &scratch);
+    bool any = !valid || has_any(valid, sel, nsel);
+    if (valid)
+        cached_unref(cache_keep_fixed(c, scan_key(r, w->column, CACHED_VALID), valid, r->rows / 8 + 1, w->blob.n));
+    if (any)
+        cached_unref(cache_keep_raw(c, scan_key(r, w->column, CACHED_RAW), w->payload.enc, w->payload.grain, w->payload.raw,
+                                    w->blob.n));
+    return any;
+}
+
 enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n, const uint32_t *sel, uint32_t nsel,
                            const int64_t *times, struct column *ret, struct fault *f)
 {
@@ -305,14 +343,16 @@ enum err read_columns_some(struct reading *r, const uint32_t *which, uint32_t n,
         if (found) {
             add_numbers(r, cols[which[i]].column, &whole);
             column_gather(&whole, sel, nsel, mem, &ret[i]);
+        } else if (known_empty(r, cols[which[i]].column, sel, nsel)) {
+            ret[i] = absent(&cols[which[i]]);
         } else {
             w[missing++] = (struct wanted){ .column = cols[which[i]].column, .at = i };
         }
     }
-    enum err e = missing ? get_payloads(r, w, missing, true, f) : OK;
+    enum err e = missing ? get_payloads(r, w, missing, f) : OK;
     for (uint32_t i = 0; i < missing && !e; i++) {
         ret[w[i].at] = absent(&cols[which[w[i].at]]);
-        if (w[i].payload.raw.p)
+        if (w[i].payload.raw.p && keep_payload(r, &w[i], sel, nsel))
             e = decode_some(r, &w[i], sel, nsel, &times, &ret[w[i].at], f);
     }
     return e;

@@ -251,6 +251,41 @@ static enum err read_wanted(struct reading *r, bool few, const uint32_t *matched
     return e;
 }
 
+/* The query is asked about few rows by a short block of them: the times of the others are
+ * not even made. */
+static enum err narrow_few(struct reading *r, struct block *b, struct fault *f)
+{
+    struct load *ld = r->ld;
+    struct block few = { .n = b->n, .sel = b->sel, .nsel = b->nsel, .time_ns = b->time_ns };
+    enum err e = read_fixed_some(r, 1u << CHUNK_TIME | 1u << CHUNK_SEQ, &few, f);
+    if (e)
+        return e;
+    struct column *cols = arena_new(ld->mem, struct column, b->ncols + 1);
+    for (uint32_t i = 0; i < b->ncols; i++)
+        column_gather(&b->cols[i], b->sel, b->nsel, ld->mem, &cols[i]);
+    few.cols = cols;
+    few.ncols = b->ncols;
+    few.n = b->nsel;
+    few.sel = scan_rows(ld, b->nsel);
+    narrow(ld, &few);
+    uint32_t *sel = arena_raw(ld->mem, uint32_t, few.nsel + 1);
+    for (uint32_t i = 0; i < few.nsel; i++)
+        sel[i] = b->sel[few.sel[i]];
+    b->sel = sel;
+    b->nsel = few.nsel;
+    return OK;
+}
+
+static enum err narrow_chunk(struct reading *r, struct block *b, struct fault *f)
+{
+    if (is_few(b))
+        return narrow_few(r, b, f);
+    enum err e = read_fixed(r, 1u << CHUNK_TIME | 1u << CHUNK_SEQ, b, f);
+    if (!e)
+        narrow(r->ld, b);
+    return e;
+}
+
 enum err scan_chunk(struct load *ld, struct fault *f)
 {
     struct block *b = &ld->out;
@@ -279,10 +314,9 @@ enum err scan_chunk(struct load *ld, struct fault *f)
     b->ncols = n;
     scan_select_matchers(ld, b);
     if (b->nsel && ld->sc->req.narrow) {
-        e = read_fixed(&r, 1u << CHUNK_TIME | 1u << CHUNK_SEQ, b, f);
+        e = narrow_chunk(&r, b, f);
         if (e)
             return e;
-        narrow(ld, b);
     }
     if (!b->nsel)
         return OK;
