@@ -20,7 +20,8 @@ static void answer_story(struct http_req *r, struct arena *mem)
     struct query_ctx q = asked_context(r, mem, asked_longest(a));
     struct story st;
     struct fault f = { 0 };
-    enum err e = story_read(a->src, a->prices, r->wild[0], from_ns, to_ns, q.deadline_mono_ns, q.cancelled, mem, &st, &f);
+    struct story_req req = { r->wild[0], from_ns, to_ns, clock_now(a->clock), q.deadline_mono_ns, q.cancelled };
+    enum err e = story_read(a->src, a->prices, &req, mem, &st, &f);
     if (e) {
         prom_fail(r, e, str_c(f.msg));
         return;

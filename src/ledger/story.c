@@ -49,23 +49,31 @@ static void tell_spans(struct telling *t, struct record_list *l)
             }
 }
 
-enum err story_read(struct source *src, const struct prices *prices, struct str session, int64_t from_ns, int64_t to_ns,
-                    int64_t deadline_mono_ns, const bool *cancelled, struct arena *mem, struct story *ret, struct fault *f)
+static void maps_done(struct telling *t)
 {
-    struct story st = { .session = arena_str(mem, session) };
+    map_done(&t->prompts);
+    map_done(&t->requests);
+    map_done(&t->tools);
+    map_done(&t->agents);
+    map_done(&t->refused);
+    map_done(&t->spans);
+}
+
+enum err story_read(struct source *src, const struct prices *prices, const struct story_req *asked, struct arena *mem,
+                    struct story *ret, struct fault *f)
+{
+    struct story st = { .session = arena_str(mem, asked->session) };
     struct telling t = { .st = &st, .prices = prices, .mem = mem };
-    struct matcher m = { .op = MATCH_EQ, .label = S("session_id"), .value = session };
-    struct scan_req req = { .table = TABLE_LOG, .from_ns = from_ns, .to_ns = to_ns, .matchers = &m, .nmatchers = 1, .all_labels = true,
-                            .without = WITHOUT_RECV | WITHOUT_CLAIMED | WITHOUT_ORIGIN, .deadline_mono_ns = deadline_mono_ns,
-                            .cancelled = cancelled };
+    struct matcher m = { .op = MATCH_EQ, .label = S("session_id"), .value = asked->session };
+    struct scan_req req = { .table = TABLE_LOG, .from_ns = asked->from_ns, .to_ns = asked->to_ns, .matchers = &m, .nmatchers = 1,
+                            .all_labels = true, .without = WITHOUT_RECV | WITHOUT_CLAIMED | WITHOUT_ORIGIN,
+                            .deadline_mono_ns = asked->deadline_mono_ns, .cancelled = asked->cancelled };
     struct record_list events = { 0 }, spans = { 0 };
     enum err e = story_rows(&t, src, &req, &events, f);
     if (!e) {
         req.table = TABLE_SPAN;
         e = story_rows(&t, src, &req, &spans, f);
     }
-    if (!e && !events.n && !spans.n)
-        e = fault_set(f, E_NOTFOUND, 0, "no event or span has the session \"" STR_FMT "\"", STR_ARG(str_sub(session, 0, 80)));
     if (!e) {
         st.events = (uint32_t)events.n;
         st.spans = (uint32_t)spans.n;
@@ -73,13 +81,12 @@ enum err story_read(struct source *src, const struct prices *prices, struct str 
         tell_all(&t, &events);
         tell_spans(&t, &spans);
         story_share(&st, mem);
-        *ret = st;
+        e = story_complete(src, &req, &st, asked->now_ns, mem, f);
     }
-    map_done(&t.prompts);
-    map_done(&t.requests);
-    map_done(&t.tools);
-    map_done(&t.agents);
-    map_done(&t.refused);
-    map_done(&t.spans);
+    if (!e && !events.n && !spans.n && st.complete.state == COMPLETE_NOTHING)
+        e = fault_set(f, E_NOTFOUND, 0, "nothing has the session \"" STR_FMT "\"", STR_ARG(str_sub(asked->session, 0, 80)));
+    if (!e)
+        *ret = st;
+    maps_done(&t);
     return e;
 }

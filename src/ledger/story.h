@@ -13,6 +13,7 @@
  * Units:    Unix ns, ns; tokens; nano-dollars; bytes.
  */
 #pragma once
+#include "ledger/complete.h"
 #include "ledger/prices.h"
 #include "model/source.h"
 
@@ -100,9 +101,17 @@ struct story {
     uint32_t nmarks;
     struct spent spent;
     int64_t prompts_nanos;                         /* of requests that read no tool's result; with all tools' shares the whole */
-    uint32_t events, spans;
+    struct complete complete;
+    uint32_t events, spans, traced;                /* traced: requests that a trace knows too */
     bool has_traces;
 };
 
-MUST enum err story_read(struct source *src, const struct prices *prices, struct str session, int64_t from_ns, int64_t to_ns,
-                         int64_t deadline_mono_ns, const bool *cancelled, struct arena *mem, struct story *ret, struct fault *f);
+/* What is asked: a session, the rows of [from, to), and when. */
+struct story_req {
+    struct str session;
+    int64_t from_ns, to_ns, now_ns;
+    int64_t deadline_mono_ns;
+    const bool *cancelled;
+};
+MUST enum err story_read(struct source *src, const struct prices *prices, const struct story_req *req, struct arena *mem,
+                         struct story *ret, struct fault *f);

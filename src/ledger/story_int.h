@@ -50,6 +50,10 @@ extern const struct kind story_other;              /* events without a row of th
 /* story_shares.c: the tools' shares of what requests cost. */
 void story_share(struct story *st, struct arena *mem);
 
+/* story_metrics.c: compares with the session's metrics. `asked`: its matcher is the session. */
+MUST enum err story_complete(struct source *src, const struct scan_req *asked, struct story *st, int64_t now_ns, struct arena *mem,
+                             struct fault *f);
+
 /* story_people.c: who and where, from whatever column says it. */
 void story_people_block(struct telling *t, const struct block *b);
 

@@ -24,6 +24,7 @@ static void tell_request(struct telling *t, const struct record *r)
     uint32_t i = r->request_id.n ? map_get(&t->requests, r->request_id) : MAP_NONE;
     if (i != MAP_NONE) {
         struct request *q = &t->st->requests[i];
+        t->st->traced += q->attempts == STORY_NONE;
         q->attempts = MAX(q->attempts, s->attempt);
         q->ttft_ns = q->ttft_ns == STORY_NONE ? s->ttft_ns : q->ttft_ns;
     }

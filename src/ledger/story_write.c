@@ -188,6 +188,22 @@ static void put_mark(struct jw *w, const struct mark *m)
     jw_obj_end(w);
 }
 
+static void put_complete(struct jw *w, const struct story *st)
+{
+    const struct completeness_row *row = &completeness_rows[st->complete.state];
+    jw_key(w, S("completeness"));
+    jw_obj(w);
+    jw_kv_str(w, S("state"), row->name);
+    jw_kv_str(w, S("text"), row->text);
+    jw_kv_bool(w, S("whole"), row->whole);
+    if (st->complete.since_ns)
+        put_ns(w, S("since_ns"), st->complete.since_ns);
+    jw_kv_i64(w, S("events_tokens"), (int64_t)st->complete.events_tokens);
+    jw_kv_i64(w, S("metrics_tokens"), (int64_t)st->complete.metrics_tokens);
+    jw_kv_i64(w, S("traced_requests"), st->traced);
+    jw_obj_end(w);
+}
+
 static void put_head(struct jw *w, const struct story *st)
 {
     const struct { struct str key, text; } texts[] = {
@@ -211,6 +227,7 @@ static void put_head(struct jw *w, const struct story *st)
     jw_kv_bool(w, S("traces"), st->has_traces);
     put_spent(w, &st->spent);
     put_ns(w, S("prompts_nano_usd"), st->prompts_nanos);
+    put_complete(w, st);
 }
 
 #define PUT_LIST(w, key, put, list, n)       \

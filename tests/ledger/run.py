@@ -78,6 +78,9 @@ def one_recording(name, truth):
     check(name + ': events', sum(s['events'] for s in stories), sum(counts.values()))
     check(name + ': requests', sum(len(s['requests']) for s in stories), counts.get('api_request', 0) + counts.get('api_error', 0))
     check(name + ': prices', set(q['difference'] for s in stories for q in s['requests'] if q['reported']) <= {'equal'})
+    states = set(s['completeness']['state'] for s in stories if s['requests'])
+    lost = not truth['metrics']['cost_usd']        # all of them, by a slow receiver
+    check(name + ': completeness', states, {'events_only' if lost else 'complete'})
     for s in stories:
         by_prompt = sum(int(p['spent']['nano_usd']) for p in s['prompts'])
         outside = sum(round(q['usd'] * 1e9) for q in s['requests'] if q['prompt'] is None and q['usd'] is not None)
@@ -103,6 +106,30 @@ def what_traces_know():
     check('who read which result pays', (bash['inferred_usd'], by_id[agent['parent_tool']]['inferred_usd']), (0.0083968, 0.080259))
     check('the agent\'s share', agent['spent']['requests'], 2)
     check('two prompts', [p['length'] for p in s['prompts']], [23, 687])
+
+
+def what_is_lost():
+    name = 'a-http-protobuf'
+    session = TRUTH[name]['sessions'][0]
+    with Ccmon() as c:
+        requests = recordings.load(name)
+        metrics = [r for r in requests if r.signal == 'metrics']
+        logs = [r for r in requests if r.signal == 'logs']
+        for r in metrics[:-1] + logs:
+            r.send(c)
+        whole = story(c, session)['completeness']
+        check('killed before its last export', whole['state'], 'metrics_lost')
+        for r in metrics:
+            r.send(c)
+        check('the last export', story(c, session)['completeness']['state'], 'complete')
+    with Ccmon() as c:
+        for r in metrics:
+            r.send(c)
+        check('metrics only', story(c, session)['completeness']['state'], 'metrics_only')
+        for r in logs[:-1]:
+            r.send(c)
+        state = story(c, session)['completeness']
+        check('a lost request of logs', (state['state'], 'since_ns' in state), ('events_lost', True))
 
 
 def what_went_wrong():
@@ -145,6 +172,7 @@ for folder in sorted(TRUTH):
         one_recording(folder, TRUTH[folder])
 without_sessions()
 what_traces_know()
+what_is_lost()
 what_went_wrong()
 print('%d passed, %d failed' % (passed, failed))
 sys.exit(failed > 0)
