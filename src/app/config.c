@@ -21,7 +21,7 @@ const struct str port_names[PORT_COUNT] = {
     S("otlp-http"), S("otlp-grpc"), S("prometheus"), S("loki"), S("web"),
 };
 
-enum key_type { KEY_TEXT, KEY_PORT, KEY_AGE, KEY_BOOL, KEY_COUNT, KEY_CHOICE, KEY_HOSTS };
+enum key_type { KEY_TEXT, KEY_PORT, KEY_AGE, KEY_BOOL, KEY_COUNT, KEY_CHOICE, KEY_HOSTS, KEY_SIZE };
 
 struct key {
     struct str name;
@@ -65,7 +65,19 @@ static const struct key keys[] = {
     { S("ports.loki"), KEY_PORT, PORT(PORT_LOKI), "3100", 0, 65535, NULL, false, "Loki's HTTP API." },
     { S("ports.web"), KEY_PORT, PORT(PORT_WEB), "3001", 0, 65535, NULL, false, "The pages, and every API above." },
     { S("retention"), KEY_AGE, AT(retention_ns), "400d", 3600, AGE_MAX_S, "forever", true,
-      "How long rows are kept, by their own time, or `forever`." },
+      "How long rows are kept, by their own time, or `forever`. Either one age, or a section with the keys below." },
+    { S("retention.age"), KEY_AGE, AT(retention_ns), "400d", 3600, AGE_MAX_S, "forever", true,
+      "The same, in the section: for every signal that has no age of its own." },
+    { S("retention.metrics"), KEY_AGE, AT(keep_ns[TABLE_SAMPLE]), "", 3600, AGE_MAX_S, "forever", true,
+      "Age of samples, if it is another one." },
+    { S("retention.events"), KEY_AGE, AT(keep_ns[TABLE_LOG]), "", 3600, AGE_MAX_S, "forever", true,
+      "Age of events and log lines, if it is another one." },
+    { S("retention.traces"), KEY_AGE, AT(keep_ns[TABLE_SPAN]), "", 3600, AGE_MAX_S, "forever", true,
+      "Age of spans, if it is another one." },
+    { S("retention.content"), KEY_AGE, AT(keep_content_ns), "", 3600, AGE_MAX_S, "forever", true,
+      "Age of prompts, answers, bodies and tool data, if it is a shorter one; events and spans stay without them." },
+    { S("retention.size"), KEY_SIZE, AT(keep_bytes), "", 0, 0, NULL, true,
+      "Bytes of all partitions, `20GB`; beyond it the oldest go, whatever their age, but never the newest. Default: any." },
     { S("log.level"), KEY_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error", true,
       "What is written to standard error." },
     { S("promql.extrapolate"), KEY_CHOICE, AT(extrapolate), "accounted", 0, 0, "accounted|always", false,
@@ -130,6 +142,10 @@ static bool choice_index(const char *choices, struct str text, uint64_t *ret)
 static enum err set_age(const struct key *k, int64_t *at, struct str text, struct fault *f)
 {
     int64_t ns;
+    if (!text.n && !*k->def) {
+        *at = AGE_AS_ALL;
+        return OK;
+    }
     if (k->choices && str_eq(text, str_c(k->choices))) {
         *at = 0;
         return OK;
@@ -150,6 +166,15 @@ static enum err set_count(const struct key *k, uint64_t *at, struct str text, st
     if (!str_to_u64(text, &n) || n < (uint64_t)k->min || n > (uint64_t)k->max)
         return fault_set(f, E_SYNTAX, 0, STR_FMT ": \"" STR_FMT "\" is no number from %lld to %lld", STR_ARG(k->name),
                          STR_ARG(text), (long long)k->min, (long long)k->max);
+    *at = n;
+    return OK;
+}
+
+static enum err set_size(const struct key *k, uint64_t *at, struct str text, struct fault *f)
+{
+    uint64_t n = 0;
+    if ((text.n || *k->def) && !fields_size(text, &n))
+        return fault_set(f, E_SYNTAX, 0, STR_FMT ": \"" STR_FMT "\" is no size such as 20GB or 500MB", STR_ARG(k->name), STR_ARG(text));
     *at = n;
     return OK;
 }
@@ -200,6 +225,8 @@ static enum err key_set(struct config *c, const struct key *k, struct str text, 
         return OK;
     case KEY_HOSTS:
         return set_hosts(c, text, f);
+    case KEY_SIZE:
+        return set_size(k, at, text, f);
     }
     return OK;
 }
@@ -392,7 +419,9 @@ static enum err read_map(struct reader *r, const struct yaml *map, struct str se
         const struct key *k = r->prometheus ? NULL : key_find(path);
         const struct section *own = section.n ? NULL : section_find(r, y->key);
         enum err e = OK;
-        if (k) {
+        if (k && !section.n && y->kind == YAML_MAP && is_section(y->key)) {
+            e = read_map(r, y, y->key);            /* one value, or a section of the same name */
+        } else if (k) {
             e = read_key(r, k, y);
         } else if (own) {
             e = own->read(r->c, &r->fields, y);
@@ -442,6 +471,29 @@ enum err config_read_file(struct config *c, const char *path, bool prometheus, v
     return config_read(c, str_c(path), arena_str(&c->mem, buf_view(&text)), prometheus, warn, f);
 }
 
+/* ---- retention ------------------------------------------------------------ */
+
+struct retention config_retention(const struct config *c)
+{
+    struct retention r = { .bytes = c->keep_bytes };
+    for (int t = 0; t < TABLE_COUNT; t++)
+        r.age_ns[t] = c->keep_ns[t] == AGE_AS_ALL ? c->retention_ns : c->keep_ns[t];
+    r.content_ns = c->keep_content_ns == AGE_AS_ALL ? 0 : c->keep_content_ns;
+    return r;
+}
+
+int64_t config_longest_ns(const struct config *c)
+{
+    struct retention r = config_retention(c);
+    int64_t age = 0;
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        if (!r.age_ns[t])
+            return 0;
+        age = MAX(age, r.age_ns[t]);
+    }
+    return age;
+}
+
 /* ---- the whole ------------------------------------------------------------- */
 
 bool addr_is_loopback(struct str addr)
@@ -484,6 +536,7 @@ static bool key_differs(const struct key *k, const struct config *a, const struc
     case KEY_AGE:
     case KEY_COUNT:
     case KEY_CHOICE:
+    case KEY_SIZE:
         break;
     }
     return memcmp(x, y, sizeof(uint64_t)) != 0;
@@ -522,7 +575,7 @@ void config_describe(struct buf *out)
         else if (k->type == KEY_COUNT || k->type == KEY_PORT)
             buf_fmt(out, "%lld to %lld", (long long)k->min, (long long)k->max);
         else
-            buf_str(out, k->type == KEY_BOOL ? S("`true` `false`") : k->type == KEY_HOSTS ? S("list of names") : S("text"));
+            buf_str(out, k->type == KEY_SIZE ? S("size") : k->type == KEY_BOOL ? S("`true` `false`") : k->type == KEY_HOSTS ? S("list of names") : S("text"));
         buf_fmt(out, " | %s | %s |\n", k->live ? "at once" : "at the next start", k->doc);
     }
 }

@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "query/query.h"
 #include "scrape/config.h"
+#include "store/store.h"
 
+#define AGE_AS_ALL INT64_C(-1)
 enum { CONFIG_HOSTS_MAX = 64, CONFIG_FILE_MAX = 4 << 20 };
 
 enum port_name { PORT_OTLP_HTTP, PORT_OTLP_GRPC, PORT_PROMETHEUS, PORT_LOKI, PORT_WEB, PORT_COUNT };
@@ -31,6 +33,8 @@ struct config {
     uint64_t ports[PORT_COUNT];
     bool port_asked[PORT_COUNT];                   /* named by the user: must be had */
     int64_t retention_ns;                          /* 0: forever */
+    int64_t keep_ns[TABLE_COUNT], keep_content_ns; /* AGE_AS_ALL: as retention_ns; 0: forever */
+    uint64_t keep_bytes;                           /* 0: any */
     bool open;
     struct config_hosts allow_hosts;
     uint64_t log_level;                            /* enum log_level */
@@ -47,6 +51,9 @@ struct config {
     struct scrape_conf *scrape;                    /* global, scrape_configs, scrape_config_files; a reference */
 };
 
+/* What the keys `retention` amount to; and the longest age of a signal, 0: forever. */
+struct retention config_retention(const struct config *c);
+int64_t config_longest_ns(const struct config *c);
 void config_init(struct config *c);                /* the defaults */
 void config_done(struct config *c);
 

@@ -3,6 +3,8 @@
  * The new file is read and checked as a whole before anything changes; what can
  * change while running does, the rest is named in the log.
  */
+#include <string.h>
+
 #include "app/app.h"
 
 static void warn(const char *text)
@@ -34,12 +36,17 @@ static void apply(struct app *a, const struct config *fresh, struct privacy *rul
     privacy_slot_set(&a->privacy, rules);
     log_set_level((enum log_level)fresh->log_level);
     a->cfg.log_level = fresh->log_level;
+    struct retention keep = config_retention(fresh);
+    int64_t longest = config_longest_ns(fresh);
     a->cfg.retention_ns = fresh->retention_ns;
-    atomic_store(&a->otlp.retention_ns, fresh->retention_ns);
-    atomic_store(&a->push.retention_ns, fresh->retention_ns);
-    atomic_store(&a->api.retention_ns, fresh->retention_ns);
-    store_set_retention(a->store, fresh->retention_ns);
-    scraper_set_retention(a->scraper, fresh->retention_ns);
+    memcpy(a->cfg.keep_ns, fresh->keep_ns, sizeof a->cfg.keep_ns);
+    a->cfg.keep_content_ns = fresh->keep_content_ns;
+    a->cfg.keep_bytes = fresh->keep_bytes;
+    atomic_store(&a->otlp.retention_ns, longest);
+    atomic_store(&a->push.retention_ns, longest);
+    atomic_store(&a->api.retention_ns, longest);
+    store_set_retentions(a->store, &keep);
+    scraper_set_retention(a->scraper, keep.age_ns[TABLE_SAMPLE]);
     struct fault f = { 0 };
     if (scraper_apply(a->scraper, fresh->scrape, fresh->scrape_default, &f))
         log_line(LOG_ERROR, "scraping goes on as before: %s", f.msg);

@@ -54,6 +54,8 @@ static enum err start_store(struct app *a, struct fault *f)
         e = store_open(&c, &a->store, f);
     if (e)
         return e;
+    struct retention keep = config_retention(&a->cfg);
+    store_set_retentions(a->store, &keep);
     a->otlp.sink = a->push.sink = store_sink(a->store);
     a->api.src = store_source(a->store);
     a->settled = settled_new(a->api.src, a->prices);
@@ -86,7 +88,7 @@ static enum err start_scraper(struct app *a, struct fault *f)
         .privacy = &a->privacy,
     };
     a->scraper = a->api.scraper = scraper_new(&env);
-    scraper_set_retention(a->scraper, a->cfg.retention_ns);
+    scraper_set_retention(a->scraper, config_retention(&a->cfg).age_ns[TABLE_SAMPLE]);
     return scraper_apply(a->scraper, a->cfg.scrape, a->cfg.scrape_default, f);
 }
 
@@ -96,7 +98,7 @@ static void fill_api(struct app *a)
     a->api.start_ns = clock_now(&clock_system);
     a->api.version = S(CCMON_VERSION);
     a->api.data_dir = a->cfg.data;
-    a->api.retention_ns = a->cfg.retention_ns;
+    a->api.retention_ns = config_longest_ns(&a->cfg);
     a->api.extrapolate_always = a->cfg.extrapolate;
     a->api.lookback_ns = a->cfg.lookback_ns;
     a->api.loki_plain = !a->cfg.loki_detected_level;
@@ -140,9 +142,9 @@ static enum err start_http(struct app *a, struct fault *f)
 
 static enum err start(struct app *a, struct fault *f)
 {
-    a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = a->cfg.retention_ns, .hint = on_hint,
+    a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint,
                                       .refused = app_refused_otlp, .arg = a, .grpc_listener = port_names[PORT_OTLP_GRPC] };
-    a->push = (struct push_receiver){ .retention_ns = a->cfg.retention_ns, .hint = on_hint };
+    a->push = (struct push_receiver){ .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint };
     privacy_slot_init(&a->privacy);
     a->otlp.privacy = &a->privacy;
     a->push.privacy = &a->privacy;

@@ -94,7 +94,7 @@ static enum err read_duration(const struct spot *s)
 }
 
 /* Digits and a unit; K, M, G, T with or without i and B all count by 1024, as Prometheus has it. */
-static bool parse_size(struct str text, uint64_t *ret)
+bool fields_size(struct str text, uint64_t *ret)
 {
     size_t digits = 0;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
@@ -124,7 +124,7 @@ static bool parse_size(struct str text, uint64_t *ret)
 static enum err read_size(const struct spot *s)
 {
     uint64_t v;
-    if (!parse_size(s->node->text, &v) || !in_range(s->field, (int64_t)v))
+    if (!fields_size(s->node->text, &v) || !in_range(s->field, (int64_t)v))
         return wrong(s, s->node, "no size such as 512, 64KB or 10MB");
     *(uint64_t *)(void *)s->at = v;
     return OK;

@@ -58,5 +58,7 @@ struct fields_reader {
 /* Reads `map` (YAML_NULL is an empty map) over what `into` holds. `path` names the map in
  * errors ("scrape_configs"); empty at the top. */
 MUST enum err fields_read(const struct fields_reader *r, const struct yaml *map, struct str path, const struct field *table, void *into);
+/* The text of a FIELD_SIZE. */
+MUST bool fields_size(struct str text, uint64_t *ret);
 /* An error at a node, in the same words. Returns E_SYNTAX. */
 enum err fields_error(const struct fields_reader *r, const struct yaml *at, const char *fmt, ...) PRINTF(3, 4);

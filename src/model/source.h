@@ -187,6 +187,10 @@ struct source_stats {
     uint64_t duplicates, moved, refused;           /* since start */
     uint64_t disk_bytes, log_bytes, head_rows, head_bytes;
     uint64_t partitions, seq;
+    uint64_t erased;                               /* rows left out on arrival, since start */
+    uint64_t retained_rows, retained_partitions;   /* gone by retention, since start */
+    int64_t retention_next_ns;                     /* when a partition goes next by age; 0: none does */
+    uint64_t retention_next_rows;
     int64_t oldest_ns, newest_ns, last_recv_ns;    /* 0: empty */
     bool read_only;                                /* disk full or failed: ingest answers 503 */
     char reason[160];

@@ -23,27 +23,6 @@ void store_show_view(struct store *s)
     part_view_unref(old);
 }
 
-static void drop_old(struct store *s)
-{
-    int64_t keep = atomic_load(&s->retention_ns), edge = clock_now(s->cfg.clock) - keep;
-    struct fault f = { 0 };
-    if (!keep)
-        return;
-    struct part_view *v = part_view_get(s->parts);
-    bool dropped = false;
-    for (uint32_t i = 0; i < v->n && v->at[i].to_ns <= edge; i++) {
-        if (part_drop(s->parts, v->at[i].from_ns, &f))
-            store_report(s, "retention", f.msg);
-        dropped = true;
-    }
-    part_view_unref(v);
-    if (!dropped)
-        return;
-    if (catalog_moved_prune(s->catalog, edge, &f))
-        store_report(s, "retention", f.msg);
-    store_show_view(s);
-}
-
 static int by_partition(const void *a, const void *b)
 {
     const struct carry_job *x = a, *y = b;
@@ -107,7 +86,7 @@ static void tick(struct store *s)
     struct fault f = { 0 };
     seal_if_old(s);
     write_carries(s);
-    drop_old(s);
+    store_retain(s);
     rest_idents(s);
     store_scan_rest(s, clock_mono(s->cfg.clock) - SCAN_REST_NS);
     arenas_rest();

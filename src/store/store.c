@@ -110,6 +110,11 @@ static void store_stats(struct source *src, struct source_stats *ret)
     r.duplicates = s->duplicates;
     r.moved = s->moved;
     r.refused = s->refused;
+    r.erased = s->erased_rows;
+    r.retained_rows = s->retained.rows;
+    r.retained_partitions = s->retained.partitions;
+    r.retention_next_ns = s->retained.next_ns;
+    r.retention_next_rows = s->retained.next_rows;
     r.seq = s->seq;
     r.last_recv_ns = s->last_recv_ns;
     r.read_only = s->read_only || store_is_stuck(s);
@@ -181,7 +186,7 @@ static struct store *store_new(const struct store_config *c)
         },
         .cfg = *c,
         .lock_fd = -1,
-        .retention_ns = c->retention_ns,
+        .retention = { .age_ns = { c->retention_ns, c->retention_ns, c->retention_ns } },
     };
     set_defaults(&s->cfg);
     s->cache = cache_new(s->cfg.cache_bytes, s->cfg.clock);
@@ -294,11 +299,6 @@ struct sink *store_sink(struct store *s)
 struct source *store_source(struct store *s)
 {
     return &s->source;
-}
-
-void store_set_retention(struct store *s, int64_t retention_ns)
-{
-    atomic_store(&s->retention_ns, retention_ns);
 }
 
 enum err store_flush(struct store *s, struct fault *f)

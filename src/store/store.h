@@ -34,7 +34,21 @@ struct store;
 MUST enum err store_open(const struct store_config *c, struct store **ret, struct fault *f);
 struct sink *store_sink(struct store *s);
 struct source *store_source(struct store *s);
-void store_set_retention(struct store *s, int64_t retention_ns);
+/* How long rows of each table are kept by their own time, and how much: 0 is for ever, and any size. */
+struct retention {
+    int64_t age_ns[TABLE_COUNT];
+    int64_t content_ns;                            /* prompts, answers, bodies; rows stay without them */
+    uint64_t bytes;                                /* of all partitions */
+};
+void store_set_retentions(struct store *s, const struct retention *r);
+void store_set_retention(struct store *s, int64_t retention_ns);       /* one age for all */
+struct retention_state {
+    uint64_t rows, partitions, contents;           /* that went, since the start; partitions as a whole, content files */
+    uint64_t bytes;                                /* of all partitions now */
+    int64_t next_ns, next_from_ns;                 /* when a partition goes next, and where it begins; 0: none does by age */
+    uint64_t next_rows, next_bytes;
+};
+struct retention_state store_retention_state(struct store *s);         /* as it was a minute ago */
 /* Writes everything that is acknowledged by now into partitions and waits for it. */
 MUST enum err store_flush(struct store *s, struct fault *f);
 /* Takes nothing new, completes what is queued, flushes what it can; the rest is in the log. */

@@ -82,7 +82,8 @@ struct store {
     struct fault flush_fault;
     bool stopping_flusher;
     int64_t stop_mono_ns;                          /* when that began */
-    _Atomic int64_t retention_ns;
+    struct retention retention;
+    struct retention_state retained;
     uint64_t duplicates, moved, refused, seq;
     int64_t last_recv_ns;
     bool read_only;
@@ -163,6 +164,9 @@ enum err store_flush_gen(struct store *s, struct gen *g, struct fault *f);
 /* A number that the flusher noted in the catalogue; 0 if there is none. applied_seq: all
  * frames up to it are in partitions. last_recv_ns: when the newest row was received. */
 uint64_t store_noted(struct store *s, struct str key);
+
+/* retain.c, the flusher's: what is not kept any longer goes. */
+void store_retain(struct store *s);
 
 /* flusher.c */
 void *store_flusher_main(void *arg);

@@ -38,6 +38,14 @@ static void put_store(struct jw *w, const struct source_stats *s)
     put_u64(w, S("duplicates"), s->duplicates);
     put_u64(w, S("moved"), s->moved);
     put_u64(w, S("refused"), s->refused);
+    put_u64(w, S("erased"), s->erased);
+    jw_key(w, S("retention"));
+    jw_obj(w);
+    put_u64(w, S("rows_gone"), s->retained_rows);
+    put_u64(w, S("partitions_gone"), s->retained_partitions);
+    web_put_ns(w, S("next_ns"), s->retention_next_ns);
+    put_u64(w, S("next_rows"), s->retention_next_rows);
+    jw_obj_end(w);
     put_u64(w, S("disk_bytes"), s->disk_bytes);
     put_u64(w, S("log_bytes"), s->log_bytes);
     put_u64(w, S("partitions"), s->partitions);

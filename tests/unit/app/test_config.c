@@ -77,6 +77,44 @@ static void keys_reach_their_fields(void **state)
     config_done(&c);
 }
 
+/* retention: one age, or a section; each signal by itself, or as all. */
+static void retention_of_each_signal(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t metrics_d, events_d, traces_d, content_d;
+        uint64_t mb;
+        int64_t longest_d;
+        bool fine;
+    } rows[] = {
+        { "", 400, 400, 400, 0, 0, 400, true },
+        { "retention: 30d", 30, 30, 30, 0, 0, 30, true },
+        { "retention: forever", 0, 0, 0, 0, 0, 0, true },
+        { "retention: {age: 90d, events: 7d, content: 3d, size: 20MB}", 90, 7, 90, 3, 20, 90, true },
+        { "retention: {metrics: forever}", 0, 400, 400, 0, 0, 0, true },
+        { "retention: {age: 10d, metrics: 800d, traces: 1d}", 800, 10, 1, 0, 0, 800, true },
+        { "retention: {events: 1s}", 0, 0, 0, 0, 0, 0, false },
+        { "retention: {size: large}", 0, 0, 0, 0, 0, 0, false },
+        { "retention: {logs: 1d}", 0, 0, 0, 0, 0, 0, false },
+        { "retention: [1d]", 0, 0, 0, 0, 0, 0, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct config c;
+        struct fault f = { 0 };
+        config_init(&c);
+        bool fine = config_read(&c, S("x.yml"), str_c(rows[i].text), false, NULL, &f) == OK;
+        struct retention r = config_retention(&c);
+        if (fine != rows[i].fine)
+            fail_msg("%s: %s", rows[i].text, f.msg);
+        if (fine && (r.age_ns[TABLE_SAMPLE] != rows[i].metrics_d * NS_PER_DAY || r.age_ns[TABLE_LOG] != rows[i].events_d * NS_PER_DAY ||
+                     r.age_ns[TABLE_SPAN] != rows[i].traces_d * NS_PER_DAY || r.content_ns != rows[i].content_d * NS_PER_DAY ||
+                     r.bytes != rows[i].mb << 20 || config_longest_ns(&c) != rows[i].longest_d * NS_PER_DAY))
+            fail_msg("%s: read as something else", rows[i].text);
+        config_done(&c);
+    }
+}
+
 static const struct {
     const char *bind;
     bool open, fine;
@@ -126,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_or_refused),
         cmocka_unit_test(keys_reach_their_fields),
+        cmocka_unit_test(retention_of_each_signal),
         cmocka_unit_test(a_wide_bind_needs_a_word),
         cmocka_unit_test(a_reload_names_what_waits),
     };

@@ -63,6 +63,9 @@ export interface Status {
   duplicates: number;
   moved: number;
   refused: number;
+  /** Rows of somebody who was erased, left out on arrival. */
+  erased: number;
+  retention: { rows_gone: number; partitions_gone: number; next_ns: string; next_rows: number };
   read_only: boolean;
   reason: string;
   open: boolean;
