@@ -119,7 +119,7 @@ static void as_payload(const uint8_t *p, size_t n, uint8_t enc, uint32_t rows, u
     buf_init(&b, CHUNK_RAW_MAX);
     buf_put(&b, p, n);
     struct str blob;
-    struct blob_kind kind = { (enum chunk_enc)(enc & 127), (enum chunk_grain)(n % 3), enc >> 7 };
+    struct blob_kind kind = { .enc = (enum chunk_enc)(enc & 127), .grain = (enum chunk_grain)(n % 3), .pieces = enc >> 7 };
     if (!blob_seal(&b, kind, what, mem, &blob, NULL))
         (void)read_all(blob, rows, mem);
 }

@@ -66,7 +66,8 @@ uint32_t chunk_cut(const struct block *in, uint32_t from);
 
 /* Encodes rows in->sel[0 .. nsel). Columns without a value in them are left out.
  * start_ns, value and temporality are read for samples only; claimed_ns may be NULL.
- * Codes of a column index its dict, 0 being absent, for all in->n rows.
+ * Codes of a column index its dict, 0 being absent, for all in->n rows. From level 2 on
+ * attributes are compressed harder.
  *
  * Samples may come by series (block.series) or in runs (block.run_end), which spares their
  * labels being looked at row by row; else the series are found by their codes. Rows may be in

@@ -354,7 +354,7 @@ static void put_column(struct buf *b, enum chunk_enc enc, const struct chunk_val
         put_values(b, present_values(v, &scratch), v->present, scratch);
 }
 
-enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, enum chunk_grain grain, const int64_t *time_ns,
+enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, struct blob_kind how, const int64_t *time_ns,
                            struct arena *mem, struct arena scratch, struct str *ret, struct fault *f)
 {
     CHECK(v->present > 0 && v->present <= v->rows);
@@ -376,7 +376,8 @@ enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, enum chu
             enc = ENC_STEPS;
         put_column(&b, enc, v, numbers, scratch);
     }
-    return blob_seal(&b, (struct blob_kind){ enc, grain, false }, column, mem, ret, f);
+    how.enc = enc;
+    return blob_seal(&b, how, column, mem, ret, f);
 }
 
 /* --- reading ---------------------------------------------------------------------------- */

@@ -54,6 +54,7 @@ struct blob_kind {
     enum chunk_enc enc;
     enum chunk_grain grain;
     bool pieces;
+    bool patient;                                  /* writing only: smaller, for twice the time */
 };
 /* Compresses the payload if that makes it smaller, and closes it with a checksum. */
 MUST enum err blob_seal(const struct buf *payload, struct blob_kind kind, uint32_t what, struct arena *mem, struct str *ret,
@@ -67,7 +68,7 @@ bool blob_room(const struct arena *mem, size_t raw, uint32_t rows);
 MUST enum err blob_open(struct str blob, uint32_t what, uint32_t rows, struct arena *mem, struct blob_kind *ret_kind,
                         struct rd *ret, struct fault *f);
 /* zstd where that is smaller; else *ret is the same bytes. */
-MUST enum err blob_pack(struct str raw, struct buf *room, struct str *ret, struct fault *f);
+MUST enum err blob_pack(struct str raw, bool patient, struct buf *room, struct str *ret, struct fault *f);
 /* A checked blob in pieces: what stands after its head. */
 MUST enum err blob_pieces(struct str blob, uint32_t what, enum chunk_enc *ret_enc, struct rd *ret, struct fault *f);
 
@@ -147,8 +148,8 @@ extern const uint32_t code_absent, code_first;     /* for CODES_SAME */
 /* Takes rows order[0 .. n) of an input column into the chunk's order. */
 void chunk_vals_gather(const struct column *c, const uint32_t *order, uint32_t n, struct arena *mem, struct chunk_vals *ret);
 bool chunk_vals_by_run(struct chunk_vals *v, const struct chunk_shape *s);
-/* time_ns NULL: the rows of v are no rows of the chunk. */
-MUST enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, enum chunk_grain grain, const int64_t *time_ns,
+/* The encoding in `how` is chosen here. time_ns NULL: the rows of v are no rows of the chunk. */
+MUST enum err chunk_vals_encode(const struct chunk_vals *v, uint32_t column, struct blob_kind how, const int64_t *time_ns,
                                 struct arena *mem, struct arena scratch, struct str *ret, struct fault *f);
 
 /* --- chunk_summary.c, chunk_filter.c, chunk_sort.c -------------------------------- */

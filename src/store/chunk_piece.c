@@ -234,10 +234,11 @@ static void rd_run_doubles(struct rd *r, double *v, uint32_t n, struct segs x, s
     rd_ints(r, odd, (size_t)nodd);
     const uint8_t *bits = rd_take(r, nodd * 8);
     rd_run_ints(r, m, n, x, scratch);
-    for (uint32_t i = 0; i < n; i++)
+    double scale = chunk_pow10[e];
+    for (uint32_t i = 0; !e && i < n; i++)
         v[i] = (double)m[i];
     for (uint32_t i = 0; e && i < n; i++)
-        v[i] /= chunk_pow10[e];
+        v[i] = (double)m[i] / scale;
     if (form == PIECE_NEAR) {
         int64_t *ulps = arena_raw(&scratch, int64_t, n);
         rd_run_ints(r, ulps, n, x, scratch);
@@ -262,7 +263,7 @@ static enum err put_piece(const struct chunk_shape *s, uint32_t piece, const int
         put_run_ints(raw, ints + from, n, x, scratch);
     else
         put_run_doubles(raw, doubles + from, n, x, scratch);
-    enum err e = blob_pack(buf_view(raw), room, &body, f);
+    enum err e = blob_pack(buf_view(raw), false, room, &body, f);
     if (e)
         return e;
     put_varint(table, body.n);
@@ -284,7 +285,7 @@ enum err chunk_pieces_write(const struct chunk_shape *s, uint32_t column, const 
             return e;
     }
     buf_str(&table, buf_view(&bodies));
-    return blob_seal(&table, (struct blob_kind){ doubles ? ENC_DOUBLE : ENC_INT, CHUNK_BY_ROW, true }, column, mem, ret, f);
+    return blob_seal(&table, (struct blob_kind){ .enc = doubles ? ENC_DOUBLE : ENC_INT, .pieces = true }, column, mem, ret, f);
 }
 
 enum err chunk_pieces_open(struct str blob, uint32_t column, const struct chunk_shape *s, struct arena *mem, struct chunk_pieces *ret,

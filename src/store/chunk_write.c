@@ -22,6 +22,7 @@
 #include "store/content.h"
 
 enum { SCRATCH_PER_ROW = 256, SCRATCH_MIN = 1 << 20 };
+enum { LEVEL_PATIENT = 2 };                        /* a day as a whole: written once, read for long */
 
 struct encoder {
     enum table table;
@@ -69,7 +70,7 @@ static enum err add_ints(struct encoder *c, enum chunk_fixed column, enum chunk_
     else
         put_ints(&b, v, n, scratch);
     struct str data;
-    enum err e = blob_seal(&b, (struct blob_kind){ ENC_INT, grain, false }, column, c->mem, &data, c->fault);
+    enum err e = blob_seal(&b, (struct blob_kind){ .enc = ENC_INT, .grain = grain }, column, c->mem, &data, c->fault);
     if (!e)
         add_blob(c, column, false, data);
     return e;
@@ -271,7 +272,8 @@ static enum err add_column(struct encoder *c, const struct column *in, struct ar
         return fault_set(c->fault, E_LIMIT, 0, "a chunk has more than %d columns", CHUNK_ATTRS_MAX);
     uint32_t column = CHUNK_ATTRS + c->ncols;
     struct str data;
-    enum err e = chunk_vals_encode(&v, column, grain, grain == CHUNK_BY_ROW ? c->time_ns : NULL, c->mem, scratch, &data, c->fault);
+    struct blob_kind how = { .grain = grain, .patient = c->sum.level >= LEVEL_PATIENT };
+    enum err e = chunk_vals_encode(&v, column, how, grain == CHUNK_BY_ROW ? c->time_ns : NULL, c->mem, scratch, &data, c->fault);
     if (e)
         return e;
     bool content = holds_content(c->table, &v);
