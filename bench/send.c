@@ -414,7 +414,7 @@ static void read_options(struct sender *s, int argc, char **argv)
         { S("connections"), &s->connections, CONNECTIONS_MAX }, { S("window"), &s->window, WINDOW_MAX },
         { S("rate"), &s->rate, UINT64_MAX },                    { S("limit"), &s->limit, UINT64_MAX },
     };
-    uint64_t port;
+    uint64_t port = 0;
     if (argc < 4 || !str_to_u64(str_c(argv[2]), &port) || !port || port > UINT16_MAX)
         usage("a file, a port and a path are wanted");
     s->port = (uint16_t)port;
