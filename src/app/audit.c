@@ -55,7 +55,7 @@ struct audit *audit_new(struct str dir, const struct clock *clock)
     a->path = arena_cstr(&a->mem, arena_fmt(&a->mem, STR_FMT "/audit.log", STR_ARG(dir)));
     a->old_path = arena_cstr(&a->mem, arena_fmt(&a->mem, "%s.1", a->path));
     CHECK(pthread_mutex_init(&a->lock, NULL) == 0);
-    CHECK(pthread_cond_init(&a->wake, NULL) == 0);
+    clock_cond_init(&a->wake);
     return a;
 }
 
@@ -221,7 +221,7 @@ static bool wait_until_due(struct audit *a)
         } else {
             struct timespec until;
             clock_deadline(left, &until);
-            int rc = pthread_cond_timedwait(&a->wake, &a->lock, &until);
+            int rc = clock_cond_wait(&a->wake, &a->lock, &until);
             CHECK(rc == 0 || rc == ETIMEDOUT);
         }
     }

@@ -135,7 +135,7 @@ static void *live(void *arg)
     while (!d->stop) {
         struct timespec until;
         clock_deadline(TICK_MS * NS_PER_MS, &until);
-        pthread_cond_timedwait(&d->changed, &d->lock, &until);
+        clock_cond_wait(&d->changed, &d->lock, &until);
         bool stop = d->stop;
         pthread_mutex_unlock(&d->lock);
         if (!stop && feed(d, &f))
@@ -322,8 +322,8 @@ static int take(void *arg, const char *name, const char *value)
 
 int run_demo(const struct verb *v, int argc, char **argv)
 {
-    static struct demo d = { .seed = 1, .days = 92, .people = 12, .lock = PTHREAD_MUTEX_INITIALIZER,
-                             .changed = PTHREAD_COND_INITIALIZER };
+    static struct demo d = { .seed = 1, .days = 92, .people = 12, .lock = PTHREAD_MUTEX_INITIALIZER };
+    clock_cond_init(&d.changed);
     struct verb_args on = { .take = take, .arg = &d };
     int rc = verb_parse(v, argc, argv, &on);
     if (rc)

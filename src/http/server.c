@@ -56,7 +56,7 @@ enum err http_server_new(const struct http_config *cfg, struct http_server **ret
     set_defaults(&s->cfg);
     atomic_init(&s->refs, 1);
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
-    CHECK(pthread_cond_init(&s->empty, NULL) == 0);
+    clock_cond_init(&s->empty);
     CHECK(pthread_mutex_init(&s->access_lock, NULL) == 0);
     s->pool = pool_new(s->cfg.pool, s->cfg.queue_max, call_pooled);
     for (uint32_t i = 0; i < s->cfg.loops; i++) {
@@ -252,14 +252,11 @@ static void job_kill(struct loop_job *j)
 static void wait_until_empty(struct http_server *s, int64_t grace_ms)
 {
     struct timespec until;
-    CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
-    int64_t ns = until.tv_nsec + grace_ms % 1000 * NS_PER_MS;
-    until.tv_sec += (time_t)(grace_ms / 1000 + ns / NS_PER_S);
-    until.tv_nsec = (long)(ns % NS_PER_S);
+    clock_deadline(grace_ms * NS_PER_MS, &until);
     CHECK(pthread_mutex_lock(&s->lock) == 0);
     int rc = 0;
     while (atomic_load(&s->conns) && rc == 0)
-        rc = pthread_cond_timedwait(&s->empty, &s->lock, &until);
+        rc = clock_cond_wait(&s->empty, &s->lock, &until);
     CHECK(rc == 0 || rc == ETIMEDOUT);
     CHECK(pthread_mutex_unlock(&s->lock) == 0);
 }

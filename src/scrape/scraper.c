@@ -154,7 +154,7 @@ static void *work(void *arg)
         } else {
             struct timespec until;
             clock_deadline(wait_ns, &until);
-            pthread_cond_timedwait(&s->wake, &s->lock, &until);
+            clock_cond_wait(&s->wake, &s->lock, &until);
         }
     }
     pthread_mutex_unlock(&s->lock);
@@ -276,8 +276,8 @@ struct scraper *scraper_new(const struct scrape_env *env)
     s->env.retention_ns = &s->retention_ns;
     pthread_mutex_init(&s->sd_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, NULL);
-    pthread_cond_init(&s->over, NULL);
+    clock_cond_init(&s->wake);
+    clock_cond_init(&s->over);
     return s;
 }
 
@@ -376,7 +376,7 @@ uint32_t scraper_now(struct scraper *s, int64_t wait_ns, bool *ret_all)
     pthread_cond_broadcast(&s->wake);
     int rc = 0;
     while (!(*ret_all = all_served(s, round)) && !rc && !is_stopping(s))
-        rc = pthread_cond_timedwait(&s->over, &s->lock, &until);
+        rc = clock_cond_wait(&s->over, &s->lock, &until);
     pthread_mutex_unlock(&s->lock);
     return n;
 }

@@ -48,7 +48,7 @@ static enum err wait_for(struct pending *p, int64_t wait_ns, struct fault *f)
     struct timespec until;
     clock_deadline(wait_ns, &until);
     pthread_mutex_lock(&p->lock);
-    while (!p->done && !pthread_cond_timedwait(&p->wake, &p->lock, &until)) {
+    while (!p->done && !clock_cond_wait(&p->wake, &p->lock, &until)) {
     }
     bool done = p->done;
     p->left = !done;
@@ -66,7 +66,7 @@ enum err scrape_write(struct sink *sink, const struct frame *w, int64_t start_ns
     struct pending *p = mem_alloc(sizeof *p);
     arena_init(&p->mem, WRITE_ARENA_BYTES);
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->wake, NULL);
+    clock_cond_init(&p->wake);
     struct str body = frame_body(w, start_ns, &p->mem);
     enum err e = body.n ? scrape_decode(body, w->time_ns, &p->mem, &p->batch, f) : E_LIMIT;
     if (!body.n || (!e && arena_over(&p->mem)))

@@ -112,7 +112,7 @@ static void wait_for(pthread_cond_t *c, pthread_mutex_t *m, int64_t ns)
 {
     struct timespec t;
     clock_deadline(ns, &t);
-    pthread_cond_timedwait(c, m, &t);
+    clock_cond_wait(c, m, &t);
 }
 
 /* The oldest sealed generation; NULL: there is something else to do, or time is over. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/backup.h"
@@ -50,27 +51,64 @@ static enum err make_dirs(const char *dir, struct fault *f)
     return file_mkdir(dir, f);
 }
 
-/* The lock goes with the process. That its number cannot be written for others to read,
- * on a full disk, is no reason not to start. */
+/* "PID SINCE HOST", for whoever finds the directory taken. That it cannot be written, on a
+ * full disk, is no reason not to start. */
+static void sign_lock(struct store *s)
+{
+    char host[256] = "", since[32], text[400];
+    time_t now = (time_t)(clock_now(s->cfg.clock) / NS_PER_S);
+    struct tm tm;
+    (void)gethostname(host, sizeof host - 1);
+    if (!gmtime_r(&now, &tm) || !strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &tm))
+        snprintf(since, sizeof since, "?");
+    int n = snprintf(text, sizeof text, "%ld %s %s\n", (long)getpid(), since, host);
+    if (ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
+        store_report(s, "lock", "who this process is cannot be written to its lock file");
+}
+
+static enum err is_taken(struct store *s, struct fault *f)
+{
+    char text[400] = { 0 };
+    ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
+    struct str host = str_trim((struct str){ text, n > 0 ? (size_t)n : 0 }), pid = str_cut(&host, ' '), since = str_cut(&host, ' ');
+    return fault_set(f, E_EXIST, 0, "another process (pid " STR_FMT ", since " STR_FMT ", on " STR_FMT ") has the data directory %s; "
+                     "stop it, or give another --data", STR_ARG(pid), STR_ARG(since), STR_ARG(host), s->dir);
+}
+
+/* The lock goes with the process. */
 static enum err take_lock(struct store *s, struct fault *f)
 {
-    char path[1100], text[32] = { 0 };
+    char path[1100];
     snprintf(path, sizeof path, "%s/lock", s->dir);
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
-        return fault_set(f, E_IO, 0, "open %s: %s", path, strerror(errno));
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK)
-            return fault_set(f, E_IO, 0, "lock %s: %s", path, strerror(errno));
-        ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
-        struct str pid = str_trim((struct str){ text, n > 0 ? (size_t)n : 0 });
-        return fault_set(f, E_EXIST, 0, "another process (pid " STR_FMT ") has the data directory %s; stop it, or give another --data",
-                         STR_ARG(pid), s->dir);
-    }
-    int n = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
-    if (pwrite(s->lock_fd, text, (size_t)n, 0) != n)
-        store_report(s, "lock", "the number of this process cannot be written to its lock file");
+        return fault_set(f, E_IO, 0, "open %s: %s%s", path, strerror(errno),
+                         errno == EACCES || errno == EPERM ? "; the directory has to belong to the user that runs ccmon (chown, chmod 700)"
+                         : errno == EROFS                  ? "; give a --data that can be written"
+                                                           : "");
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB))
+        return errno == EWOULDBLOCK ? is_taken(s, f) : fault_set(f, E_IO, 0, "lock %s: %s", path, strerror(errno));
+    sign_lock(s);
     return OK;
+}
+
+/* Others' eyes are no reason not to start, for a volume's owner is not always ours to choose. */
+static void look_at_owner(struct store *s)
+{
+    struct stat st;
+    char text[1400];
+    if (stat(s->dir, &st))
+        return;
+    if (st.st_mode & 077) {
+        snprintf(text, sizeof text, "%s can be entered by other users of this machine (mode %03o); what it holds is private: chmod 700", s->dir,
+                 (unsigned)(st.st_mode & 0777));
+        store_report(s, "data directory", text);
+    }
+    if (st.st_uid != geteuid()) {
+        snprintf(text, sizeof text, "%s belongs to user %u, and ccmon runs as user %u: chown it, or run it as that user", s->dir,
+                 (unsigned)st.st_uid, (unsigned)geteuid());
+        store_report(s, "data directory owner", text);
+    }
 }
 
 /* ---- the source's small questions ------------------------------------------ */
@@ -196,8 +234,8 @@ static struct store *store_new(const struct store_config *c)
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->queue_lock, NULL);
     pthread_mutex_init(&s->watch_lock, NULL);
-    pthread_cond_init(&s->flush_cond, NULL);
-    pthread_cond_init(&s->flushed_cond, NULL);
+    clock_cond_init(&s->flush_cond);
+    clock_cond_init(&s->flushed_cond);
     pthread_cond_init(&s->queue_cond, NULL);
     s->oldest = s->live = gen_new(GENERATION_ROWS);
     return s;
@@ -230,6 +268,7 @@ static enum err open_files(struct store *s, struct fault *f)
         e = backup_restored(s->dir, f);
     if (e)
         return e;
+    look_at_owner(s);
     snprintf(path, sizeof path, "%s/ccmon.db", s->dir);
     make_private(path);
     e = catalog_open(path, &s->catalog, &fresh, f);

@@ -310,7 +310,7 @@ static enum err wait_for_room(struct store *s, struct fault *f)
     GUARD(&s->lock);
     bool late = false;
     while (s->nsealed > SEALED_MAX && !s->flush_fault.code && !late)
-        late = pthread_cond_timedwait(&s->flushed_cond, &s->lock, &until) != 0;
+        late = clock_cond_wait(&s->flushed_cond, &s->lock, &until) != 0;
     if (s->nsealed <= SEALED_MAX)
         return OK;
     return fault_set(f, E_UNAVAILABLE, 0, "partitions cannot be written as fast as data comes%s%s",

@@ -244,16 +244,13 @@ static int64_t next_ns(const struct live *l, bool pending, int64_t now)
 static struct client *sleep_for(struct live *l, int64_t ns, bool wants_news, bool *ret_stop)
 {
     struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    int64_t until = at.tv_nsec + ns % NS_PER_S;
-    at.tv_sec += (time_t)(ns / NS_PER_S + until / NS_PER_S);
-    at.tv_nsec = (long)(until % NS_PER_S);
+    clock_deadline(ns, &at);
 
     lock(l);
     int rc = 0;
     l->wants_news = wants_news;
     while (!l->awake && !l->stop && !(wants_news && l->news) && ns > 0 && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&l->wake, &l->mu, &at);
+        rc = clock_cond_wait(&l->wake, &l->mu, &at);
     l->awake = l->wants_news = false;
     *ret_stop = l->stop;
     struct client *joining = l->joining;
@@ -317,7 +314,7 @@ enum err live_new(const struct api *api, struct live **ret, struct fault *f)
     struct live *l = mem_alloc(sizeof(*l));
     l->api = api;
     CHECK(pthread_mutex_init(&l->mu, NULL) == 0);
-    CHECK(pthread_cond_init(&l->wake, NULL) == 0);
+    clock_cond_init(&l->wake);
     arena_init(&l->mem, LIVE_ARENA_BYTES);
     l->floor_ns = clock_now(api->clock);
     struct source_stats stats;
