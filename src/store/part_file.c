@@ -190,6 +190,8 @@ enum err part_file_head(struct part_file *p, struct part_head *ret, struct fault
         return e;
     if (!row)
         return fault_set(f, E_CORRUPT, 0, "%s: says nothing of itself", sql_path(p->db));
+    if (sql_i64(st, 0) <= 0)                       /* a torn page of a file that was being made, as zeros are */
+        return fault_set(f, E_CORRUPT, 0, "%s: what it says of itself cannot be", sql_path(p->db));
     if (sql_i64(st, 0) < PART_FORMAT)
         return fault_set(f, E_UNSUPPORTED, 0, "%s has format %lld, this ccmon reads %d: it was written before the first release",
                          sql_path(p->db), (long long)sql_i64(st, 0), PART_FORMAT);
