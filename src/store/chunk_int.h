@@ -79,6 +79,8 @@ void put_few_ints(struct buf *b, const int64_t *v, size_t n, struct arena scratc
 void rd_ints(struct rd *r, int64_t *v, size_t n);
 /* Those from lo to before hi, of n. */
 void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi);
+/* Those with the numbers at[0 .. nat), ascending, of n. */
+void rd_ints_at(struct rd *r, int64_t *v, size_t n, const uint32_t *at, size_t nat, struct arena scratch);
 void rd_doubles_span(struct rd *r, double *v, size_t n, size_t lo, size_t hi, struct arena scratch);
 /* Stretches v[end[k - 1]] ... of first[k] and what the differences to the one before, which
  * stand as put_ints() has them, lead to; n > 0 of them. */

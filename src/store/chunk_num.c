@@ -373,6 +373,23 @@ void rd_ints_span(struct rd *r, int64_t *v, size_t n, size_t lo, size_t hi)
         v[i] = (int64_t)((uint64_t)v[i - 1] + (uint64_t)v[i]);
 }
 
+void rd_ints_at(struct rd *r, int64_t *v, size_t n, const uint32_t *at, size_t nat, struct arena scratch)
+{
+    CHECK(nat && at[nat - 1] < n);
+    if (r->p < r->end && *r->p == FORM_PLAIN) {    /* each is where its number says */
+        (void)rd_byte(r);
+        struct frame x = rd_frame_head(r, n);
+        for (size_t i = 0; i < nat; i++)
+            frame_span(&x, (uint64_t *)&v[i], n, at[i], at[i] + 1u);
+        return;
+    }
+    size_t lo = at[0], hi = at[nat - 1] + 1u;
+    int64_t *all = arena_raw(&scratch, int64_t, hi - lo);
+    rd_ints_span(r, all, n, lo, hi);
+    for (size_t i = 0; i < nat; i++)
+        v[i] = all[at[i] - lo];
+}
+
 /* --- differences inside stretches --------------------------------------------------- */
 
 /* Adds up the numbers that stand in planes, without making an array of them first. */

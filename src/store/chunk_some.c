@@ -172,13 +172,10 @@ static void some_of_list(struct rd *r, uint32_t rows, const uint32_t *sel, uint3
 /* Integers of rows that have one: of `have` the numbers at[0 .. nat), ascending. */
 static void some_ints(struct rd *r, uint32_t have, const uint32_t *at, uint32_t nat, int64_t *out, struct arena scratch)
 {
-    uint32_t lo = nat ? at[0] : 0, hi = nat ? at[nat - 1] + 1 : MIN(have, 1u);
-    if (!have)
-        return;
-    int64_t *v = arena_raw(&scratch, int64_t, hi - lo);
-    rd_ints_span(r, v, have, lo, hi);
-    for (uint32_t i = 0; i < nat; i++)
-        out[i] = v[at[i] - lo];
+    if (nat)
+        rd_ints_at(r, out, have, at, nat, scratch);
+    else
+        r->p = r->end;
 }
 
 static void some_doubles(struct rd *r, uint32_t have, const uint32_t *at, uint32_t nat, double *out, struct arena scratch)

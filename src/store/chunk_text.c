@@ -637,15 +637,18 @@ static void some_number_texts(struct rd *r, enum text_form form, size_t n, const
                               struct arena *mem)
 {
     enum { INT_ROOM = 24 };
-    int64_t *v = arena_raw(mem, int64_t, n);
-    rd_ints(r, v, n);
+    int64_t *v = arena_raw(mem, int64_t, nat + 1);
+    if (nat)
+        rd_ints_at(r, v, n, at, nat, *mem);
+    else
+        r->p = r->end;
     char *out = arena_raw(mem, char, nat * INT_ROOM);
     for (size_t k = 0; k < nat && !r->bad; k++, out += INT_ROOM) {
         s[k] = (struct str){ out, ISO_MS_LEN };
         if (form == TEXT_INT)
-            s[k].n = num_fmt_i64(out, v[at[k]]);
-        else if (iso_ms_fits(v[at[k]]))
-            iso_ms_format(out, v[at[k]]);
+            s[k].n = num_fmt_i64(out, v[k]);
+        else if (iso_ms_fits(v[k]))
+            iso_ms_format(out, v[k]);
         else
             r->bad = true;
     }
