@@ -575,7 +575,10 @@ void config_describe(struct buf *out)
         else if (k->type == KEY_COUNT || k->type == KEY_PORT)
             buf_fmt(out, "%lld to %lld", (long long)k->min, (long long)k->max);
         else
-            buf_str(out, k->type == KEY_SIZE ? S("size") : k->type == KEY_BOOL ? S("`true` `false`") : k->type == KEY_HOSTS ? S("list of names") : S("text"));
+            buf_str(out, k->type == KEY_SIZE    ? S("size")
+                         : k->type == KEY_BOOL  ? S("`true` `false`")
+                         : k->type == KEY_HOSTS ? S("list of names")
+                                                : S("text"));
         buf_fmt(out, " | %s | %s |\n", k->live ? "at once" : "at the next start", k->doc);
     }
 }

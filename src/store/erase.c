@@ -20,6 +20,7 @@
  */
 #include "store/erase.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -322,6 +323,19 @@ static void forget_totals(struct store *s)
     memset(s->carry_cache, 0, sizeof s->carry_cache);
 }
 
+/* Files that went must not come back when the machine stops: nobody would look for them any more. */
+static enum err sync_folders(struct store *s, struct fault *f)
+{
+    static const char *const names[] = { "part", "log", "quarantine" };
+    for (size_t i = 0; i < LEN(names); i++) {
+        char path[1100];
+        (void)snprintf(path, sizeof path, "%.1000s/%s", s->dir, names[i]);
+        if (s->cfg.ops->sync_dir(s->cfg.ops->arg, path) && errno != ENOENT)
+            return fault_set(f, errno == ENOSPC ? E_UNAVAILABLE : E_IO, 0, "sync %s: %s", path, strerror(errno));
+    }
+    return OK;
+}
+
 static enum err clear_rest(struct store *s, struct erase_job *j, struct fault *f)
 {
     uint64_t dropped = 0;
@@ -330,6 +344,8 @@ static enum err clear_rest(struct store *s, struct erase_job *j, struct fault *f
     enum err e = part_carries_clear(s->parts, f);
     if (!e)
         e = store_drop_aside(s->dir, s->cfg.ops, j->texts, j->ntexts, &dropped, f);
+    if (!e)
+        e = sync_folders(s, f);
     GUARD(&s->lock);
     s->erase_state.dropped += dropped;
     return e;

@@ -66,7 +66,8 @@ static bool drop_whole(struct store *s, const struct part_item *it)
     return true;
 }
 
-static enum err keep_others(struct part_rewrite *r, const struct part_item *it, const struct chunk_list *l, uint32_t tables, struct fault *f)
+static enum err keep_others(struct part_rewrite *r, const struct part_item *it, const struct chunk_list *l, uint32_t tables,
+                            struct fault *f)
 {
     enum err e = OK;
     for (uint32_t i = 0; i < l->n && !e; i++)

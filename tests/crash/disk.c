@@ -117,6 +117,15 @@ static void synced_file(const char *path, bool name_too)
             changes[i].over = true;
 }
 
+/* Was it made, and its folder not synced since? */
+static bool is_fresh(const char *path)
+{
+    for (size_t i = 0; i < nchanges; i++)
+        if (changes[i].what == MADE && !changes[i].over && strcmp(changes[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static void synced_folder(const char *folder)
 {
     for (size_t i = 0; i < nchanges; i++)
@@ -313,6 +322,9 @@ static void vfs_note(void *arg, enum vfs_op op, const char *path, int64_t at, si
         note_bytes(path, at, SIZE_MAX);
         break;
     case VFS_SYNC:
+        folder_of(path, folder);
+        if (is_fresh(path))                        /* what was removed before under its name is gone for good, too */
+            synced_folder(folder);
         synced_file(path, true);
         break;
     case VFS_OPEN_NEW:
