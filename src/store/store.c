@@ -100,8 +100,8 @@ static void look_at_owner(struct store *s)
     if (stat(s->dir, &st))
         return;
     if (st.st_mode & 077) {
-        snprintf(text, sizeof text, "%s can be entered by other users of this machine (mode %03o); what it holds is private: chmod 700", s->dir,
-                 (unsigned)(st.st_mode & 0777));
+        snprintf(text, sizeof text, "%s can be entered by other users of this machine (mode %03o); what it holds is private: chmod 700",
+                 s->dir, (unsigned)(st.st_mode & 0777));
         store_report(s, "data directory", text);
     }
     if (st.st_uid != geteuid()) {
