@@ -55,6 +55,7 @@ struct job {
     uint32_t nstretches, cap_stretches;
     struct found *found;                           /* heap; by number of the series while scanning */
     uint32_t nfound, cap_found;
+    bool one_name;                                 /* all series are of one metric */
     bool sources;                                  /* it is to be decided which rows count */
     struct target_series *targets;                 /* series with all their rows */
     uint32_t ntargets;

@@ -96,11 +96,20 @@ static void put_labels(struct job *j, struct found *s, uint32_t run)
     s->has_labels = true;
 }
 
+static bool asks_for_one_name(const struct job *j)
+{
+    for (uint32_t i = 0; i < j->spelling.nmatchers; i++)
+        if (j->spelling.matchers[i].op == MATCH_EQ && str_eq(j->spelling.matchers[i].label, S("__name__")))
+            return true;
+    return false;
+}
+
 /* Two series that would be shown under the same labels cannot be told apart in a group. */
 static bool clashes(struct job *j, const struct at_hand *c, uint32_t run)
 {
-    if (!j->req->groups->bare && !j->spelling.widened)
-        return false;
+    bool renamed = j->req->groups->bare || j->spelling.widened;
+    if (!renamed || (c->bare.n <= 1 && j->one_name))
+        return false;                              /* there is nothing but the name in which they could differ */
     bool fresh;
     idset_add(&j->bare, runs_part(&j->runs, &c->bare, run), &fresh);
     return !fresh;
@@ -264,6 +273,7 @@ enum err select_scan(struct job *j, struct fault *f)
         .without = WITHOUT_RECV | WITHOUT_CLAIMED,
     };
     struct scan *sc;
+    j->one_name = asks_for_one_name(j);
     enum err e = query_scan_begin(q, &req, &sc, f);
     if (e)
         return e;

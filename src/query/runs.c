@@ -27,7 +27,7 @@ static struct idset_slot *find_slot(const struct idset *s, struct id128 id)
 
 static void grow(struct idset *s)
 {
-    struct idset bigger = { .n = s->n, .cap = s->cap ? 2 * s->cap : 256 };
+    struct idset bigger = { .n = s->n, .cap = s->cap ? 4 * s->cap : 256 };
     CHECK(bigger.cap);
     bigger.slots = mem_alloc(sizeof *bigger.slots * (size_t)bigger.cap);
     for (uint32_t i = 0; i < s->cap; i++)
@@ -39,7 +39,7 @@ static void grow(struct idset *s)
 
 uint32_t idset_add(struct idset *s, struct id128 id, bool *ret_new)
 {
-    if (2 * s->n >= s->cap)
+    if (4 * (uint64_t)s->n >= 3 * (uint64_t)s->cap)
         grow(s);
     struct idset_slot *at = find_slot(s, id);
     *ret_new = !at->number;
