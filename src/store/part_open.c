@@ -104,12 +104,17 @@ static bool has(const struct str *names, uint32_t n, struct str name)
 
 /* --- new files in place of old ones ------------------------------------------------------ */
 
-static enum err inspect(struct opening *o, struct str name, const char *end, struct part_head *ret)
+/* A new file may be anything; an old one that a newer ccmon wrote is not put aside. */
+static enum err inspect(struct opening *o, struct str name, const char *end, bool fresh, struct part_head *ret)
 {
     char path[PART_PATH_MAX];
     data_path(o->set, arena_cstr(o->mem, arena_fmt(o->mem, "part/" STR_FMT "%s", STR_ARG(name), end)), path);
     *ret = (struct part_head){ 0 };
     enum err e = part_file_inspect(path, ret, o->fault);
+    if (fresh && e == E_UNSUPPORTED)
+        e = E_CORRUPT;
+    if (e)
+        *ret = (struct part_head){ 0 };
     return e == E_NOTFOUND || e == E_CORRUPT ? OK : e;      /* of generation 0: worth nothing */
 }
 
@@ -148,9 +153,9 @@ static enum err settle_new(struct opening *o)
     enum err e = OK;
     for (uint32_t i = 0; i < o->nfresh && !e; i++) {
         struct part_head fresh, old;
-        e = inspect(o, o->fresh[i], ".new", &fresh);
+        e = inspect(o, o->fresh[i], ".new", true, &fresh);
         if (!e)
-            e = inspect(o, o->fresh[i], ".db", &old);
+            e = inspect(o, o->fresh[i], ".db", false, &old);
         if (!e && fresh.generation > old.generation)
             e = put_in_place(o, o->fresh[i]);
         else if (!e)
@@ -338,7 +343,7 @@ static enum err absorb_days(struct opening *o, struct str name)
 {
     struct part_set *s = o->set;
     struct part_head month;
-    enum err e = inspect(o, name, ".db", &month);
+    enum err e = inspect(o, name, ".db", false, &month);
     if (e || month.generation == 0)
         return e;
     bool all = true;

@@ -257,6 +257,62 @@ static void test_levels(void **state)
     bed_done(&b);
 }
 
+static struct str text_at(const struct block *b, const char *label, uint32_t row)
+{
+    struct label_ref l = block_label(b, str_c(label), 0);
+    return label_value(&l, row).s;
+}
+
+/* Over chunks: each metric stands in one stretch, each session of it too, by its first time. */
+static void test_order(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fault f = { 0 };
+    CLEANUP(arena_done) struct arena mem;
+    enum { CHUNKS = 5 };
+    const struct chunk_ref *chunks[CHUNKS];
+    struct block blocks[CHUNKS];
+    open_bed(&b);
+    arena_init(&mem, (size_t)64 << 20);
+    int64_t day = today(&b);
+    write_day(&b, day, CHUNKS);
+    struct part_view *v = part_view_get(b.store->parts);
+    struct chunk_list *l;
+    assert_int_equal(part_chunks(&v->at[0], &l, &f), OK);
+    struct section s = { .table = TABLE_SAMPLE, .item = &v->at[0], .chunks = chunks };
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->at[i].sum.table == TABLE_SAMPLE) {
+            blocks[s.nchunks] = (struct block){ 0 };
+            assert_int_equal(compact_read(&v->at[0], &l->at[i], NULL, &mem, &blocks[s.nchunks], NULL, &f), OK);
+            chunks[s.nchunks++] = &l->at[i];
+        }
+    assert_int_equal(s.nchunks, CHUNKS);
+    assert_int_equal(compact_sort(&s, &mem, &f), OK);
+    assert_int_equal(s.n, CHUNKS * PER_FLUSH);
+    assert_int_equal(s.nout, 1);
+    struct str metric = S(""), session = S("");
+    unsigned metrics = 0, sessions = 0;
+    int64_t last = 0;
+    for (uint32_t i = 0; i < s.n; i++) {
+        const struct block *k = &blocks[s.order[i] / PER_FLUSH];
+        uint32_t row = s.order[i] % PER_FLUSH;
+        struct str m = text_at(k, "__name__", row), x = text_at(k, "session_id", row);
+        bool same = str_eq(m, metric) && str_eq(x, session);
+        assert_true(!same || k->time_ns[row] > last);
+        metrics += !str_eq(m, metric);
+        sessions += !same;
+        metric = m;
+        session = x;
+        last = k->time_ns[row];
+    }
+    assert_int_equal(metrics, 2);
+    assert_int_equal(sessions, 6);
+    chunk_list_unref(l);
+    part_view_unref(v);
+    bed_done(&b);
+}
+
 /* A resend finds its rows in whatever they have become. */
 static void test_resend(void **state)
 {
@@ -393,7 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),  cmocka_unit_test(test_tables), cmocka_unit_test(test_sections), cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_resend), cmocka_unit_test(test_month),  cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_resend), cmocka_unit_test(test_month),  cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
