@@ -21,7 +21,10 @@ static inline void fuzz_check_histogram(const struct row *r, const struct cell *
 /* Samples: labels, texts, never empty, unique by name, or a histogram; every row once per column. */
 static inline void fuzz_check_row(const struct batch *b, const struct row *r, struct arena mem)
 {
-    const struct cells none = { 0 }, *g = r->group == ROW_NO_GROUP ? &none : &b->groups[r->group];
+    struct cells shared = { 0 };
+    if (r->group != ROW_NO_GROUP)
+        shared = b->table == TABLE_SAMPLE ? batch_labels(b, r->group, &mem) : b->groups[r->group];
+    const struct cells *g = &shared;
     uint8_t *seen = arena_new(&mem, uint8_t, b->ncols + 1);
     bool named = false, histogram = false;
     for (uint32_t i = 0; i < g->n + r->cells.n; i++) {

@@ -10,7 +10,10 @@ enum { FUZZ_MEMORY = 64 << 20 };
 /* Labels are texts, never empty, unique by name over group and row; samples have a name. */
 static inline void fuzz_check_row(const struct batch *b, const struct row *r, struct arena mem)
 {
-    const struct cells none = { 0 }, *g = r->group == ROW_NO_GROUP ? &none : &b->groups[r->group];
+    struct cells shared = { 0 };
+    if (r->group != ROW_NO_GROUP)
+        shared = b->table == TABLE_SAMPLE ? batch_labels(b, r->group, &mem) : b->groups[r->group];
+    const struct cells *g = &shared;
     uint8_t *seen = arena_new(&mem, uint8_t, b->ncols + 1);
     bool named = false;
     for (uint32_t i = 0; i < g->n + r->cells.n; i++) {
@@ -27,6 +30,15 @@ static inline void fuzz_check_row(const struct batch *b, const struct row *r, st
 
 typedef enum err (*fuzz_decoder)(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct arena *mem,
                                  struct batch *ret, struct push_result *result, struct fault *f);
+
+static inline enum err fuzz_write_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct arena *mem,
+                                         struct batch *ret, struct push_result *result, struct fault *f)
+{
+    static struct seen *seen;                      /* what came before must not matter */
+    if (!seen)
+        seen = seen_new();
+    return write_decode(kind, body, recv_ns, oldest_ns, seen, mem, ret, result, f);
+}
 
 static inline void fuzz_decode(fuzz_decoder decode, enum frame_kind kind, const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_decode(write_decode, FRAME_REMOTE_WRITE_1, data, size);
-    fuzz_decode(write_decode, FRAME_REMOTE_WRITE_2, data, size);
+    fuzz_decode(fuzz_write_decode, FRAME_REMOTE_WRITE_1, data, size);
+    fuzz_decode(fuzz_write_decode, FRAME_REMOTE_WRITE_2, data, size);
     return 0;
 }

@@ -14,6 +14,7 @@ static const struct family families[] = {
     { FRAME_OTLP_METRICS_PB, FRAME_OTLP_TRACES_JSON, otlp_frame_decoder },
     { FRAME_REMOTE_WRITE_1, FRAME_LOKI_JSON, push_frame_decoder },
     { FRAME_SCRAPE, FRAME_SCRAPE, scrape_frame_decoder },
+    { FRAME_REMOTE_WRITE_1_SNAPPY, FRAME_REMOTE_WRITE_2_SNAPPY, push_frame_decoder },
 };
 
 static enum err decode(void *arg, enum frame_kind kind, uint32_t epoch, struct str body, int64_t recv_ns, struct arena *mem,

@@ -144,7 +144,7 @@ static enum err start(struct app *a, struct fault *f)
 {
     a->otlp = (struct otlp_receiver){ .clock = &clock_system, .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint,
                                       .refused = app_refused_otlp, .arg = a, .grpc_listener = port_names[PORT_OTLP_GRPC] };
-    a->push = (struct push_receiver){ .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint };
+    a->push = (struct push_receiver){ .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint, .seen = seen_new() };
     privacy_slot_init(&a->privacy);
     a->otlp.privacy = &a->privacy;
     a->push.privacy = &a->privacy;

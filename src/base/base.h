@@ -66,6 +66,7 @@ void mem_free(void *p);
 /* Zeroed pages of their own, given by the system when they are touched and back to it at
  * once: for large arrays of which often only the beginning is used. */
 MUST void *mem_pages(size_t n);
+void mem_pages_empty(void *p, size_t n);           /* they are zero again, and take no memory; others may read meanwhile */
 void mem_pages_free(void *p, size_t n);            /* NULL is fine */
 /* Gives what was freed back to the system, where the allocator would keep it; before that,
  * while there is one thread, mem_begin() makes it possible. */

@@ -62,6 +62,16 @@ void *mem_pages(size_t n)
     return p;
 }
 
+void mem_pages_empty(void *p, size_t n)
+{
+#ifdef __linux__
+    CHECK(!madvise(p, n, MADV_DONTNEED));
+#else
+    /* Elsewhere it may keep the old bytes; mapping anew gives zeros. */
+    CHECK(mmap(p, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) == p);
+#endif
+}
+
 void mem_pages_free(void *p, size_t n)
 {
     if (p)

@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/map.h"
 
+enum { COL_KEY = 128 };
+
 void batch_init(struct batch *b, struct arena *mem, enum table table, int64_t recv_ns)
 {
     *b = (struct batch){ .mem = mem, .table = table, .recv_ns = recv_ns };
@@ -29,29 +31,52 @@ void batch_done(struct batch *b)
     b->col_index = NULL;
 }
 
-uint32_t batch_col(struct batch *b, enum place place, struct str name)
+/* The key of a column's name, in `small` where it fits. */
+static struct str col_key(enum place place, struct str name, char small[COL_KEY], struct arena *mem)
 {
     CHECK(place < PLACE_COUNT);
-    char small[128];
-    char *key = name.n < sizeof small ? small : arena_alloc(b->mem, name.n + 1, 1);
+    char *key = name.n < COL_KEY ? small : arena_alloc(mem, name.n + 1, 1);
     key[0] = (char)place;
     if (name.n)
         memcpy(key + 1, name.p, name.n);
-    uint32_t at = map_get(b->col_index, (struct str){ key, name.n + 1 });
+    return (struct str){ key, name.n + 1 };
+}
+
+uint32_t batch_col(struct batch *b, enum place place, struct str name)
+{
+    char small[COL_KEY];
+    struct str key = col_key(place, name, small, b->mem);
+    uint32_t at = map_get(b->col_index, key);
     if (at != MAP_NONE)
         return at;
 
-    struct str kept = arena_str(b->mem, (struct str){ key, name.n + 1 });
+    struct str kept = arena_str(b->mem, key);
     at = b->ncols;
     *arena_push(b->mem, b->cols, b->ncols, b->cap_cols) = (struct colkey){ place, str_sub(kept, 1, name.n) };
     map_put(b->col_index, kept, at);
     return at;
 }
 
+uint32_t batch_col_find(const struct batch *b, enum place place, struct str name, struct arena scratch)
+{
+    char small[COL_KEY];
+    return map_get(b->col_index, col_key(place, name, small, &scratch));
+}
+
 uint32_t batch_group(struct batch *b)
 {
     *arena_push(b->mem, b->groups, b->ngroups, b->cap_groups) = (struct cells){ 0 };
+    if (b->table == TABLE_SAMPLE)
+        *arena_push(b->mem, b->series, b->nseries, b->cap_series) = (struct series_ref){ 0 };
     return b->ngroups - 1;
+}
+
+uint32_t batch_series(struct batch *b, struct id128 id, struct str raw)
+{
+    CHECK(b->table == TABLE_SAMPLE && raw.p);
+    uint32_t group = batch_group(b);
+    b->series[group] = (struct series_ref){ id, raw };
+    return group;
 }
 
 struct row *batch_row(struct batch *b)
@@ -84,12 +109,6 @@ void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t obser
 
 /* ---- identity -------------------------------------------------------------- */
 
-static void id_add(struct id128 *sum, struct id128 x)
-{
-    sum->hi += x.hi;
-    sum->lo += x.lo;
-}
-
 /* What is hashed of a value; numbers are their eight bytes. */
 static struct str value_bytes(const struct value *v)
 {
@@ -108,6 +127,16 @@ static struct str value_bytes(const struct value *v)
         break;
     }
     return (struct str){ 0 };
+}
+
+static uint64_t name_seed(enum place place, struct str name)
+{
+    return hash64(name, place) | 1;
+}
+
+uint64_t label_seed(struct str name)
+{
+    return name_seed(PLACE_LABEL, name);
 }
 
 /* A column of the batch while its cells are hashed. Its newest text is kept: neighbours
@@ -131,7 +160,7 @@ static struct id128 cell_hash(const struct batch *b, struct cell *c, struct col_
 {
     if (!s->seed) {
         const struct colkey *k = &b->cols[c->col];
-        s->seed = hash64(k->name, k->place) | 1;
+        s->seed = name_seed(k->place, k->name);
         s->is_value = is_value(b, k);
     }
     if (c->v.type != V_STR) {
@@ -158,7 +187,7 @@ static struct id128 cells_hash(const struct batch *b, struct cells *cells, struc
             continue;
         struct id128 h = cell_hash(b, c, &cols[c->col]);
         if (!cols[c->col].is_value)
-            id_add(&sum, h);
+            id128_add(&sum, h);
     }
     return sum;
 }
@@ -173,7 +202,7 @@ static bool span_hash(const struct batch *b, const struct row *r, struct col_sta
         const struct colkey *k = &b->cols[c->col];
         if (k->place != PLACE_FIELD || (!str_eq(k->name, S("trace_id")) && !str_eq(k->name, S("span_id"))))
             continue;
-        id_add(&ids, cell_hash(b, c, &cols[c->col]));
+        id128_add(&ids, cell_hash(b, c, &cols[c->col]));
         found++;
     }
     if (found == 2)
@@ -184,7 +213,7 @@ static bool span_hash(const struct batch *b, const struct row *r, struct col_sta
 /* The time that names a row: what the sender said. Where it said none, 0, so that a resend
  * has the same name; but the next sample of a series would have it too, so a sample that
  * nothing else tells from the next one is named by its receipt. */
-static int64_t naming_time(enum table t, const struct row *r)
+int64_t row_naming_time(enum table t, const struct row *r)
 {
     if (r->claimed_ns != ROW_NO_TIME)
         return r->claimed_ns ? r->claimed_ns : r->time_ns;
@@ -194,32 +223,98 @@ static int64_t naming_time(enum table t, const struct row *r)
 
 bool row_is_moved(enum table t, const struct row *r)
 {
-    return r->claimed_ns && naming_time(t, r) != r->time_ns;
+    return r->claimed_ns && row_naming_time(t, r) != r->time_ns;
+}
+
+static struct id128 close_id(enum table t, enum temporality how, struct id128 sum, int64_t said, int64_t start, uint64_t value)
+{
+    uint64_t all[7] = { t, how, sum.hi, sum.lo, (uint64_t)said, (uint64_t)start, value };
+    return hash128((struct str){ (const char *)all, sizeof all });
+}
+
+struct id128 sample_id(struct id128 series, const struct row *r)
+{
+    uint64_t value = 0;
+    if (r->temporality == TEMPORALITY_DELTA)
+        memcpy(&value, &r->value, sizeof value);
+    return close_id(TABLE_SAMPLE, r->temporality, series, row_naming_time(TABLE_SAMPLE, r),
+                    r->temporality == TEMPORALITY_NONE ? 0 : r->start_ns, value);
 }
 
 static struct id128 row_hash(const struct batch *b, struct row *r, const struct id128 *groups, struct col_state *cols)
 {
-    int64_t said = naming_time(b->table, r);
-    uint64_t value = 0;
-    int64_t start = 0;
-
+    int64_t said = row_naming_time(b->table, r);
     struct id128 sum = cells_hash(b, &r->cells, cols);
     if (r->group != ROW_NO_GROUP)
-        id_add(&sum, groups[r->group]);
+        id128_add(&sum, groups[r->group]);
     if (b->table == TABLE_SPAN && span_hash(b, r, cols, &sum))
         said = 0;
-    if (b->table == TABLE_SAMPLE && r->temporality != TEMPORALITY_NONE)
-        start = r->start_ns;
-    if (b->table == TABLE_SAMPLE && r->temporality == TEMPORALITY_DELTA)
-        memcpy(&value, &r->value, sizeof value);
+    return close_id(b->table, TEMPORALITY_NONE, sum, said, 0, 0);
+}
 
-    uint64_t all[7] = { b->table, b->table == TABLE_SAMPLE ? r->temporality : 0, sum.hi, sum.lo,
-                        (uint64_t)said, (uint64_t)start, value };
-    return hash128((struct str){ (const char *)all, sizeof all });
+/* ---- samples --------------------------------------------------------------- */
+
+/* Labels that stand in a row go to a group of its own, with those of the group it had. */
+static void give_series(struct batch *b, struct row *r)
+{
+    struct cells all = { 0 }, own = { 0 };
+    for (uint32_t i = 0; i < r->cells.n; i++)
+        if (is_value(b, &b->cols[r->cells.at[i].col]))
+            cells_put(&own, b->mem, r->cells.at[i].col, r->cells.at[i].v);
+    if (r->group != ROW_NO_GROUP && r->cells.n == own.n)
+        return;
+    if (!own.n && r->group == ROW_NO_GROUP) {
+        all = r->cells;
+    } else {
+        struct cells shared = r->group == ROW_NO_GROUP ? (struct cells){ 0 } : batch_labels(b, r->group, b->mem);
+        for (uint32_t i = 0; i < shared.n; i++)
+            cells_put(&all, b->mem, shared.at[i].col, shared.at[i].v);
+        for (uint32_t i = 0; i < r->cells.n; i++)
+            if (!is_value(b, &b->cols[r->cells.at[i].col]))
+                cells_put(&all, b->mem, r->cells.at[i].col, r->cells.at[i].v);
+    }
+    r->cells = own;
+    r->group = batch_group(b);
+    b->groups[r->group] = all;
+}
+
+struct cells batch_labels(const struct batch *b, uint32_t group, struct arena *mem)
+{
+    CHECK(b->table == TABLE_SAMPLE && group < b->nseries);
+    if (!b->series[group].raw.p)
+        return b->groups[group];
+    struct cells c = { 0 };
+    b->unfold(b, b->series[group].raw, mem, &c);
+    for (uint32_t i = 0; i < c.n; i++)
+        c.at[i].hash = (uint32_t)label_id128(label_seed(b->cols[c.at[i].col].name), c.at[i].v.s).lo;
+    return c;
+}
+
+static void identify_samples(struct batch *b)
+{
+    for (uint32_t i = 0; i < b->nrows; i++)
+        if (b->rows[i].cells.n || b->rows[i].group == ROW_NO_GROUP)
+            give_series(b, &b->rows[i]);
+
+    struct arena scratch = *b->mem;
+    struct col_state *cols = arena_new(&scratch, struct col_state, b->ncols + 1);
+    for (uint32_t i = 0; i < b->ngroups; i++)
+        if (!b->series[i].raw.p)
+            b->series[i].id = cells_hash(b, &b->groups[i], cols);
+    for (uint32_t i = 0; i < b->nrows; i++) {
+        struct row *r = &b->rows[i];
+        if (r->cells.n)
+            (void)cells_hash(b, &r->cells, cols);  /* for the hashes that stay with the cells */
+        r->id = sample_id(b->series[r->group].id, r);
+    }
 }
 
 void rows_identify(struct batch *b)
 {
+    if (b->table == TABLE_SAMPLE) {
+        identify_samples(b);
+        return;
+    }
     struct id128 *groups = arena_new(b->mem, struct id128, b->ngroups + 1);
     struct arena scratch = *b->mem;
     struct col_state *cols = arena_new(&scratch, struct col_state, b->ncols + 1);

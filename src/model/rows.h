@@ -7,6 +7,8 @@
  *   samples: cells are PLACE_LABEL only, already named as Prometheus names them
  *            ("__name__" among them), unique by name, values V_STR, never empty. A
  *            native histogram has one cell more, PLACE_FIELD histogram (histogram.h).
+ *            A group is a series: it has all labels of its rows, whose own cells are
+ *            fields. Whoever builds rows need not care: rows_identify() sees to it.
  *   logs:    PLACE_FIELD body, severity_number, severity_text, event_name (the
  *            OTLP field), trace_id, span_id (V_STR, lower-case hex), flags,
  *            observed_ns, scope_name, scope_version, dropped_attributes;
@@ -74,6 +76,13 @@ struct row {
     struct id128 id;             /* rows_identify(): accounting rule 5 */
 };
 
+/* Samples: what a group is besides its cells. Labels that were decoded before (model/seen.h)
+ * are left as they came: mostly nobody asks for them again. */
+struct series_ref {
+    struct id128 id;             /* of all the labels, in any order; rows_identify() */
+    struct str raw;              /* labels as they came, of which batch.unfold makes cells; p NULL: the group has them */
+};
+
 #define ROW_NO_GROUP UINT32_MAX
 #define ROW_NO_TIME  INT64_C(-1)
 
@@ -96,6 +105,10 @@ struct batch {
     struct cells *groups;
     uint32_t ngroups, cap_groups;
     const struct id128 *group_ids;                /* rows_identify(): of each group's cells, in any order; events and spans */
+    struct series_ref *series;                        /* samples: one a group */
+    uint32_t nseries, cap_series;
+    /* Makes the cells of what is raw, in `mem`; their columns are there already. */
+    void (*unfold)(const struct batch *b, struct str raw, struct arena *mem, struct cells *ret);
     struct row *rows;
     uint32_t nrows, cap_rows;
     struct metric_meta *metas;
@@ -108,7 +121,11 @@ struct batch {
 void batch_init(struct batch *b, struct arena *mem, enum table table, int64_t recv_ns);
 void batch_done(struct batch *b);                 /* frees what is not in the arena */
 uint32_t batch_col(struct batch *b, enum place place, struct str name);   /* interns; copies a new name */
+uint32_t batch_col_find(const struct batch *b, enum place place, struct str name, struct arena scratch);   /* MAP_NONE: there is none */
 uint32_t batch_group(struct batch *b);            /* a new, empty group */
+uint32_t batch_series(struct batch *b, struct id128 id, struct str raw);   /* a new group of samples whose labels are not unfolded */
+/* The labels of a group of samples: its own cells, or made in `mem`, with their hashes. */
+struct cells batch_labels(const struct batch *b, uint32_t group, struct arena *mem);
 struct row *batch_row(struct batch *b);           /* a new row, group ROW_NO_GROUP */
 void cells_put(struct cells *c, struct arena *mem, uint32_t col, struct value v);
 
@@ -117,7 +134,20 @@ void cells_put(struct cells *c, struct arena *mem, uint32_t col, struct value v)
  * claimed time beside it and counted in batch.moved. */
 void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t observed_ns, int64_t oldest_ns);
 
-/* Fills row.id of all rows and cell.hash of all cells. Ids are by rule 5: delta point (labels, start, time, value);
+/* A series is the sum of these over its labels: of each, by its name's seed, its value. */
+uint64_t label_seed(struct str name);
+static inline struct id128 label_id128(uint64_t seed, struct str value)
+{
+    return hash128_seeded(value, seed + 2 * V_STR);
+}
+static inline void id128_add(struct id128 *sum, struct id128 x)
+{
+    sum->hi += x.hi;
+    sum->lo += x.lo;
+}
+
+/* Fills row.id of all rows, cell.hash of all cells and series.id of all groups of samples, of which
+ * every row has one then. Ids are by rule 5: delta point (labels, start, time, value);
  * cumulative (labels, start, time); gauge and plain sample (labels, time); span
  * (trace id, span id); OTLP log record: every field and attribute, in any order,
  * resource and scope included; pushed entry: stream labels, time, line, metadata. Uses the
@@ -126,6 +156,10 @@ void row_set_time(struct batch *b, struct row *r, int64_t time_ns, int64_t obser
  * but deltas with a start) are named by their receive time: else the second value of a
  * gauge would be the first one sent again. */
 void rows_identify(struct batch *b);
+/* The id of a sample of this series. */
+struct id128 sample_id(struct id128 series, const struct row *r);
 /* Does the row stand at another time than the one it is named by? Its resend may then
  * land in another place. */
 bool row_is_moved(enum table t, const struct row *r);
+/* The time that names a row. */
+int64_t row_naming_time(enum table t, const struct row *r);

@@ -18,8 +18,15 @@ enum frame_kind {
     FRAME_OTLP_METRICS_JSON = 4, FRAME_OTLP_LOGS_JSON = 5, FRAME_OTLP_TRACES_JSON = 6,
     FRAME_REMOTE_WRITE_1 = 7, FRAME_REMOTE_WRITE_2 = 8, FRAME_LOKI_PB = 9, FRAME_LOKI_JSON = 10,   /* push/ */
     FRAME_SCRAPE = 11,                             /* scrape/ */
+    FRAME_REMOTE_WRITE_1_SNAPPY = 12, FRAME_REMOTE_WRITE_2_SNAPPY = 13,   /* push/: packed, as they came */
     FRAME_ROWS = 64,                               /* store/: what is left of a request */
 };
+
+/* Is there nothing to be gained by packing it? */
+static inline bool frame_is_packed(enum frame_kind k)
+{
+    return k == FRAME_REMOTE_WRITE_1_SNAPPY || k == FRAME_REMOTE_WRITE_2_SNAPPY;
+}
 
 struct write_req {
     enum frame_kind kind;

@@ -117,6 +117,12 @@ struct block {
     int64_t next_bound;
 };
 
+/* Where a column has what it says of a row, in a block that names series. */
+static inline uint32_t block_element(const struct block *b, const struct column *c, uint32_t row)
+{
+    return b->series && c->key.place == PLACE_LABEL ? b->series[row] : row;
+}
+
 static inline uint32_t column_code(const struct column *c, uint32_t row)
 {
     switch (c->form) {

@@ -41,6 +41,7 @@ void push_receiver_done(struct push_receiver *rx)
     for (int i = 0; i < PUSH_SPARES; i++)
         if (turn(rx, i, SPARE_THERE, SPARE_NONE))
             arena_done(&rx->spare[i].mem);
+    seen_free(rx->seen);
 }
 
 struct push_job *push_begin(struct http_req *r)

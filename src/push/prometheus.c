@@ -134,13 +134,18 @@ static void post_write(struct http_req *r)
     uint32_t epoch = push_epoch(j->rx);
     j->result.v2 = v2;
     j->answer = answer;
-    enum err e = is_snappy(r) ? push_unpack(j, r->body, &body, &f) : OK;
+    bool packed = is_snappy(r);
+    enum err e = packed ? push_unpack(j, r->body, &body, &f) : OK;
+    struct str whole = body;
     if (!e)
         e = push_redact(j, &kind, &body, &f);
+    packed = packed && body.p == whole.p;          /* what was taken out must not reach the log */
     if (!e)
-        e = write_decode(kind, body, r->recv_ns, push_oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &j->result, &f);
+        e = write_decode(kind, body, r->recv_ns, push_oldest_ns(epoch, r->recv_ns), j->rx->seen, &j->mem, &j->batch, &j->result, &f);
     if (e)
         answer(j, e, &f);
+    else if (packed)                               /* smaller than we would make it, and made already */
+        push_store(j, v2 ? FRAME_REMOTE_WRITE_2_SNAPPY : FRAME_REMOTE_WRITE_1_SNAPPY, epoch, r->body);
     else
         push_store(j, kind, epoch, body);
 }

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
+#include "model/seen.h"
 #include "model/sink.h"
 #include "privacy/privacy.h"
 
@@ -22,6 +23,7 @@ enum { PUSH_SPARES = 2 };                          /* requests whose memory is k
 struct push_receiver {
     struct sink *sink;
     _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
+    struct seen *seen;            /* series that were decoded before; NULL: each is decoded anew. push_receiver_done() frees */
     struct privacy_slot *privacy; /* rules on what never reaches the disk; NULL: none */
     /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
     void (*hint)(void *arg, const char *cause, const char *text);

@@ -125,13 +125,13 @@ struct str row_series_text(const struct batch *b, const struct row *r, struct ar
 {
     CHECK(r->group < b->ngroups);
     struct arena scratch = *mem;
-    const struct cells *g = &b->groups[r->group];
-    struct label *l = arena_new(&scratch, struct label, g->n + 1);
-    for (uint32_t i = 0; i < g->n; i++)
-        l[i] = (struct label){ b->cols[g->at[i].col].name, g->at[i].v.s };
-    labels_sort(l, g->n);
+    struct cells g = batch_labels(b, r->group, &scratch);
+    struct label *l = arena_new(&scratch, struct label, g.n + 1);
+    for (uint32_t i = 0; i < g.n; i++)
+        l[i] = (struct label){ b->cols[g.at[i].col].name, g.at[i].v.s };
+    labels_sort(l, g.n);
     char text[TEXT_MAX];
-    struct str s = series_text(l, g->n, &scratch);
+    struct str s = series_text(l, g.n, &scratch);
     memcpy(text, s.p, s.n);
     return arena_str(mem, (struct str){ text, s.n });
 }
@@ -141,6 +141,8 @@ struct str row_series_text(const struct batch *b, const struct row *r, struct ar
 void series_begin(struct samples *s)
 {
     s->nlabels = s->nsamples = s->nhistograms = 0;
+    s->raw = (struct str){ 0 };
+    s->known.shape = 0;
 }
 
 void series_label(struct samples *s, struct str name, struct str value)
@@ -286,29 +288,73 @@ static bool sample_time(struct samples *s, int64_t t_ms, int64_t *ret_ns)
     return false;
 }
 
-static uint32_t column_of(struct samples *s, uint32_t place, struct str name)
+/* The column of the label at this place, and its name's seed. */
+static uint32_t column_of(struct samples *s, uint32_t place, struct str name, uint64_t *ret_seed)
 {
     bool noted = place < MEMO_MAX && str_eq(s->memo[place].name, name);   /* it is another one after sorting */
-    if (noted && s->memo[place].col)
+    if (noted && s->memo[place].col) {
+        *ret_seed = s->memo[place].seed;
         return s->memo[place].col - 1;
+    }
     uint32_t col = batch_col(s->batch, PLACE_LABEL, name);
-    if (noted)
+    *ret_seed = label_seed(name);
+    if (noted) {
         s->memo[place].col = col + 1;
+        s->memo[place].seed = *ret_seed;
+    }
     if (s->batch->ncols > PUSH_COLUMNS_MAX)
         samples_fail(s, E_LIMIT, 0, "more than %d different label names", PUSH_COLUMNS_MAX);
     return col;
 }
 
-static uint32_t group_of_labels(struct samples *s)
+static uint32_t group_of_cells(struct samples *s)
 {
     uint32_t group = batch_group(s->batch);
+    uint64_t seed;
     struct cells *g = &s->batch->groups[group];
     g->at = arena_new(s->mem, struct cell, s->nlabels);
     g->cap = s->nlabels;
     for (uint32_t i = 0; i < s->nlabels; i++)
         if (s->labels[i].value.n)
-            g->at[g->n++] = (struct cell){ .col = column_of(s, i, s->labels[i].name), .v = value_str(s->labels[i].value) };
+            g->at[g->n++] = (struct cell){ .col = column_of(s, i, s->labels[i].name, &seed), .v = value_str(s->labels[i].value) };
     return group;
+}
+
+/* Labels that stand together are left as they came. Their names become columns all the
+ * same, now: their number has a limit, which must not hang on what was seen before. */
+static uint32_t group_of_labels(struct samples *s)
+{
+    struct id128 id = { 0 };
+    uint64_t seed, shape = s->seen ? seen_key(s->seen, S(""), 0).lo : 0;
+    if (s->known.shape)
+        return batch_series(s->batch, s->known.id, s->raw);
+    if (!s->raw.p)
+        return group_of_cells(s);
+    for (uint32_t i = 0; i < s->nlabels; i++) {
+        const struct label *l = &s->labels[i];
+        if (!l->value.n)
+            continue;
+        (void)column_of(s, i, l->name, &seed);
+        id128_add(&id, label_id128(seed, l->value));
+        shape = s->seen ? hash64(l->name, shape) : 0;
+    }
+    if (s->seen && samples_ok(s)) {
+        struct seen_series x = { .id = id, .shape = shape | 1 };
+        seen_put(s->seen, seen_key(s->seen, s->raw, FRAME_REMOTE_WRITE_1), &x);
+        s->shapes[x.shape / 2 % SHAPES] = x.shape;
+    }
+    return batch_series(s->batch, id, s->raw);
+}
+
+bool series_is_known(struct samples *s, struct str raw)
+{
+    struct seen_series x;
+    if (!s->seen || s->redact || s->v2 || !raw.n || !seen_find(s->seen, seen_key(s->seen, raw, FRAME_REMOTE_WRITE_1), &x) ||
+        s->shapes[x.shape / 2 % SHAPES] != x.shape)
+        return false;
+    s->raw = raw;
+    s->known = x;
+    return true;
 }
 
 static struct row *row_of(struct samples *s, uint32_t group, int64_t time_ns, int64_t start_ms)
@@ -372,7 +418,7 @@ static bool has_one_kind(struct samples *s)
 void series_end(struct samples *s, int64_t start_ms)
 {
     int64_t time_ns;
-    if (!samples_ok(s) || !labels_are_fine(s) || !has_room(s) || !has_one_kind(s) || !(s->nsamples + s->nhistograms))
+    if (!samples_ok(s) || (!s->known.shape && !labels_are_fine(s)) || !has_room(s) || !has_one_kind(s) || !(s->nsamples + s->nhistograms))
         return;
     if (s->redact) {
         redact_series(s, start_ms);

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/wire.h"
 #include "model/histogram.h"
+#include "model/seen.h"
 #include "model/sink.h"
 #include "push/report.h"
 
@@ -36,13 +37,15 @@ struct sample {
     double v;
 };
 
-enum { MEMO_MAX = 64 };
+enum { MEMO_MAX = 64, SHAPES = 64 };
 
 struct samples {
     struct batch *batch;
     struct arena *mem;
     struct push_result *result;
     int64_t oldest_ns, newest_ns;                  /* of times that are taken */
+    struct seen *seen;                             /* series that were decoded before; NULL: none are known */
+    uint64_t shapes[SHAPES];                       /* of seen series whose names are columns of this batch already */
     struct redact *redact;                         /* not NULL: series are written anew instead of becoming rows */
     bool v2;                                       /* names the series of a refused sample, as Prometheus does there */
     enum err err;
@@ -53,10 +56,13 @@ struct samples {
     struct sample *samples;
     struct str *histograms;                        /* messages */
     uint32_t nlabels, cap_labels, nsamples, cap_samples, nhistograms, cap_histograms;
+    struct str raw;                                /* the bytes of its labels; p NULL: they do not stand together */
+    struct seen_series known;                      /* shape not 0: it was seen before, and its labels were not read now */
 
     struct {
         struct str name, value;
         uint32_t col;                              /* + 1; 0: not asked yet */
+        uint64_t seed;                             /* of the name, with the column */
         bool after;                                /* name comes after the one before it */
     } memo[MEMO_MAX];                              /* place in the series -> the last valid label there: series repeat theirs */
     struct map metas;                              /* names whose metadata the batch has */
@@ -75,6 +81,8 @@ void series_sample(struct samples *s, struct sample x);
 /* prometheus.Sample, the same in both versions; its start time in 1.0 is of our own making, see redact.c. */
 void series_walk_sample(struct samples *s, struct wire *m);
 void series_histogram(struct samples *s, struct str message);
+/* Was it seen before? Then raw stands for its labels. */
+bool series_is_known(struct samples *s, struct str raw);
 /* Rows of what was gathered. `start_ms` of the series, 0 unknown. */
 void series_end(struct samples *s, int64_t start_ms);
 /* The same without rows: the labels cannot be had. */
@@ -92,10 +100,11 @@ struct str row_series_text(const struct batch *b, const struct row *r, struct ar
 
 /* write1.c, write2.c */
 void write1_walk(struct samples *s, struct str body);
+void write1_unfold(const struct batch *b, struct str raw, struct arena *mem, struct cells *ret);
 void write2_walk(struct samples *s, struct str body);
 /* histograms.c: prometheus.Histogram, the same in both versions. False: *f says why. */
 MUST bool write_histogram(struct samples *s, struct str message, struct histogram *ret, int64_t *ret_ms, struct fault *f);
 
-/* write_decode.c: a body to a batch with ids. */
-MUST enum err write_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct arena *mem,
-                           struct batch *ret, struct push_result *result, struct fault *f);
+/* write_decode.c: a body to a batch with ids. With `seen` or without, what comes of it is the same. */
+MUST enum err write_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct seen *seen,
+                           struct arena *mem, struct batch *ret, struct push_result *result, struct fault *f);

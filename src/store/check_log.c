@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/zip.h"
+#include "store/erased.h"
 #include "store/check_int.h"
 #include "store/frame_rows.h"
 #include "store/limits.h"
@@ -122,8 +123,11 @@ static void look_at_cells(struct checker *c, const struct batch *b, const struct
 
 static void look_at_batch(struct checker *c, const struct batch *b, const char *where)
 {
-    for (uint32_t i = 0; i < b->ngroups; i++)
-        look_at_cells(c, b, &b->groups[i], where);
+    for (uint32_t i = 0; i < b->ngroups; i++) {
+        struct arena scratch = *b->mem;
+        struct cells cells = group_cells(b, i, &scratch);
+        look_at_cells(c, b, &cells, where);
+    }
     for (uint32_t i = 0; i < b->nrows; i++)
         look_at_cells(c, b, &b->rows[i].cells, where);
 }

@@ -85,8 +85,7 @@ static const struct erased_entry *find(const struct erased_set *s, enum erased_k
 
 struct cells group_cells(const struct batch *b, uint32_t group, struct arena *mem)
 {
-    (void)mem;
-    return b->groups[group];
+    return b->table == TABLE_SAMPLE ? batch_labels(b, group, mem) : b->groups[group];
 }
 
 struct marking {

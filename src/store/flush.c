@@ -144,10 +144,12 @@ static enum err note_moved(struct job *j, struct fault *f)
                 continue;
             struct row *r = batch_row(&rows);
             *r = fixed;
-            for (uint32_t c = 0; c < b->ncols; c++)
-                if (column_code(&b->cols[c], i))
+            for (uint32_t c = 0; c < b->ncols; c++) {
+                uint32_t at = block_element(b, &b->cols[c], i);
+                if (column_code(&b->cols[c], at))
                     cells_put(&r->cells, &j->mem, batch_col(&rows, b->cols[c].key.place, b->cols[c].key.name),
-                              column_value(&b->cols[c], i));
+                              column_value(&b->cols[c], at));
+            }
             *arena_push(&j->mem, ids, n, cap) = (struct moved_id){ .seq = b->seq[i], .recv_ns = b->recv_ns[i] };
         }
         rows_identify(&rows);
@@ -210,6 +212,8 @@ static void retire_gen(struct store *s, struct gen *g)
         k->idents[t] = g->idents[t];
         g->idents[t] = (struct ident){ 0 };
     }
+    head_unref(k->samples);
+    k->samples = g->heads[TABLE_SAMPLE] ? head_ref(g->heads[TABLE_SAMPLE]) : NULL;
     k->first_seq = g->first_seq;
     k->last_seq = g->last_seq;
     k->since_mono_ns = clock_mono(s->cfg.clock);

@@ -65,6 +65,7 @@ static void rest_idents(struct store *s)
             continue;
         for (int t = 0; t < TABLE_COUNT; t++)
             ident_done(&k->idents[t]);
+        head_unref(k->samples);
         *k = (struct kept_idents){ 0 };
     }
     for (int i = 0; i < IDENT_SETS; i++)

@@ -6,7 +6,7 @@
  * Dictionaries grow by moving; the old place stays until the generation goes, because a
  * reader may hold it.
  */
-#include "store/head.h"
+#include "store/head_int.h"
 
 #include <string.h>
 
@@ -140,7 +140,7 @@ static bool same_value(const struct value *a, const struct value *b)
 
 /* The code of a value in a column; a new one is copied into the head. The cell's hash
  * comes from rows_identify(): all zero (who left that out) would be slow, not wrong. */
-static uint32_t intern(struct head *h, struct head_col *c, const struct cell *cell, uint64_t *bytes)
+uint32_t head_intern(struct head *h, struct head_col *c, const struct cell *cell, uint64_t *bytes)
 {
     const struct value *v = &cell->v;
     uint32_t n = atomic_load_explicit(&c->ndict, memory_order_relaxed);
@@ -177,7 +177,7 @@ static struct head_col *col_new(struct head *h, struct colkey key)
     return c;
 }
 
-static uint32_t head_col_of(struct head *h, struct colkey key, uint64_t *bytes)
+struct head_col *head_col_get(struct head *h, struct colkey key, uint64_t *bytes)
 {
     char small[300];
     char *text = key.name.n < sizeof small ? small : mem_alloc(key.name.n + 1);
@@ -200,7 +200,7 @@ static uint32_t head_col_of(struct head *h, struct colkey key, uint64_t *bytes)
     }
     if (text != small)
         mem_free(text);
-    return at;
+    return h->cols[at];
 }
 
 /* ---- heads ----------------------------------------------------------------- */
@@ -208,7 +208,7 @@ static uint32_t head_col_of(struct head *h, struct colkey key, uint64_t *bytes)
 static struct head *head_new(enum table table, uint32_t room)
 {
     struct head *h = mem_alloc(sizeof *h);
-    *h = (struct head){ .table = table, .room = room, .time_min = INT64_MAX, .time_max = INT64_MIN };
+    *h = (struct head){ .refs = 1, .table = table, .room = room, .time_min = INT64_MAX, .time_max = INT64_MIN };
     pthread_mutex_init(&h->lock, NULL);
     h->time_ns = mem_pages(room * sizeof *h->time_ns);
     h->recv_ns = mem_pages(room * sizeof *h->recv_ns);
@@ -219,14 +219,22 @@ static struct head *head_new(enum table table, uint32_t room)
         h->start_ns = mem_pages(room * sizeof *h->start_ns);
         h->value = mem_pages(room * sizeof *h->value);
         h->temporality = mem_pages(room * sizeof *h->temporality);
+        h->series = head_series_new(room);
     }
     return h;
 }
 
-static void head_free(struct head *h)
+struct head *head_ref(struct head *h)
 {
-    if (!h)
+    atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+    return h;
+}
+
+void head_unref(struct head *h)
+{
+    if (!h || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
         return;
+    head_series_free(h->series, h->room);
     for (uint32_t i = 0; i < h->ncols; i++) {
         mem_pages_free(h->cols[i]->code, h->room * sizeof *h->cols[i]->code);
         mem_free(h->cols[i]->dict);
@@ -271,7 +279,7 @@ void gen_unref(struct gen *g)
     if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (int t = 0; t < TABLE_COUNT; t++) {
-        head_free(g->heads[t]);
+        head_unref(g->heads[t]);
         ident_done(&g->idents[t]);
     }
     mem_free(g);
@@ -285,7 +293,15 @@ uint32_t gen_rows(const struct gen *g, enum table t)
 bool gen_fits(const struct gen *g, const struct batch *b)
 {
     const struct head *h = g->heads[b->table];
-    return (h ? h->written : 0) + (uint64_t)b->nrows <= g->room;
+    uint64_t rows = h ? h->written : 0, series = h && h->series ? series_count(h) : 0;
+    return MAX(rows, series) + b->nrows <= g->room;
+}
+
+struct head *gen_head(struct gen *g, enum table t)
+{
+    if (!g->heads[t])
+        g->heads[t] = head_new(t, g->room);
+    return g->heads[t];
 }
 
 /* ---- appending ------------------------------------------------------------- */
@@ -308,13 +324,11 @@ struct append {
 static struct col_state *code_cell(struct append *a, const struct cell *c)
 {
     struct col_state *s = &a->cols[c->col];
-    if (!s->col) {
-        uint32_t at = head_col_of(a->h, a->b->cols[c->col], &a->bytes);
-        s->col = a->h->cols[at];                   /* the list may have moved */
-    }
+    if (!s->col)
+        s->col = head_col_get(a->h, a->b->cols[c->col], &a->bytes);
     if (s->code && c->v.type == V_STR && s->newest.p == c->v.s.p && s->newest.n == c->v.s.n)
         return s;
-    s->code = intern(a->h, s->col, c, &a->bytes);
+    s->code = head_intern(a->h, s->col, c, &a->bytes);
     s->newest = c->v.type == V_STR ? c->v.s : (struct str){ 0 };
     return s;
 }
@@ -375,11 +389,6 @@ static void put_fixed(struct head *h, uint32_t at, const struct batch *b, const 
     h->origin[at] = (uint8_t)r->origin;
     h->seq[at] = seq;
     h->any_claimed = h->any_claimed || r->claimed_ns;
-    if (h->table == TABLE_SAMPLE) {
-        h->start_ns[at] = r->start_ns;
-        h->value[at] = r->value;
-        h->temporality[at] = (uint8_t)r->temporality;
-    }
     if (r->time_ns < atomic_load_explicit(&h->time_min, memory_order_relaxed))
         atomic_store_explicit(&h->time_min, r->time_ns, memory_order_relaxed);
     if (r->time_ns > atomic_load_explicit(&h->time_max, memory_order_relaxed))
@@ -392,10 +401,8 @@ enum { EXPECT_ROWS = 2 };                          /* ahead: a row has about twe
 
 void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t seq)
 {
-    CHECK(gen_fits(g, b));
-    if (!g->heads[b->table])
-        g->heads[b->table] = head_new(b->table, g->room);
-    struct head *h = g->heads[b->table];
+    CHECK(gen_fits(g, b) && b->table != TABLE_SAMPLE);
+    struct head *h = gen_head(g, b->table);
     struct arena scratch = *b->mem;
     struct append a = { .h = h, .b = b, .cols = arena_new(&scratch, struct col_state, b->ncols + 1) };
     struct group_codes *groups = arena_new(&scratch, struct group_codes, b->ngroups + 1);
@@ -424,9 +431,13 @@ void gen_append(struct gen *g, const struct batch *b, const bool *keep, uint64_t
 
 void gen_publish(struct gen *g)
 {
-    for (int t = 0; t < TABLE_COUNT; t++)
-        if (g->heads[t])
-            atomic_store_explicit(&g->heads[t]->n, g->heads[t]->written, memory_order_release);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        struct head *h = g->heads[t];
+        if (h && h->series)
+            head_series_publish(h->series);
+        if (h)
+            atomic_store_explicit(&h->n, h->written, memory_order_release);
+    }
 }
 
 /* ---- reading --------------------------------------------------------------- */
@@ -444,6 +455,8 @@ void head_picture(struct head *h, struct arena *mem, struct block *ret)
         .origin = h->origin,
         .seq = h->seq,
     };
+    if (h->series)
+        head_series_picture(h->series, ret);
     pthread_mutex_lock(&h->lock);
     struct column *cols = arena_new(mem, struct column, h->ncols + 1);
     for (uint32_t i = 0; i < h->ncols; i++) {

@@ -181,11 +181,15 @@ static struct str session_in(const struct batch *b, const struct cells *cells)
 }
 
 /* A row's identity takes in its session, but for a span, which is only its two ids. Rows
- * of one session may have it in their group. */
-static struct str session_of(const struct batch *b, const struct row *r)
+ * of one session may have it in their group, where samples have all their labels. */
+static struct str session_of(const struct batch *b, const struct row *r, struct arena *mem)
 {
     if (b->table == TABLE_SPAN)
         return S("");
+    if (b->table == TABLE_SAMPLE) {
+        struct cells labels = batch_labels(b, r->group, mem);
+        return session_in(b, &labels);
+    }
     struct str own = session_in(b, &r->cells);
     return own.n || r->group == ROW_NO_GROUP ? own : session_in(b, &b->groups[r->group]);
 }
@@ -282,8 +286,10 @@ enum err known_find(struct store *s, const struct batch *b, const bool *ask, str
             continue;
         }
         const struct part_item *it = item_at(v, r->time_ns);
-        if (it && it->rows[b->table] && r->time_ns >= it->time_min && r->time_ns <= it->time_max)
-            *arena_push(mem, a, n, cap) = (struct asked){ r->time_ns, it, session_of(b, r), i };
+        if (it && it->rows[b->table] && r->time_ns >= it->time_min && r->time_ns <= it->time_max) {
+            struct str session = session_of(b, r, mem);
+            *arena_push(mem, a, n, cap) = (struct asked){ r->time_ns, it, session, i };
+        }
     }
     if (n)
         qsort(a, n, sizeof *a, by_time);

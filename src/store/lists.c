@@ -10,7 +10,7 @@
 static bool has_value(const struct block *b, const struct column *c)
 {
     for (uint32_t i = 0; i < b->nsel; i++)
-        if (column_value(c, b->sel[i]).type != V_NONE)
+        if (column_value(c, block_element(b, c, b->sel[i])).type != V_NONE)
             return true;
     return false;
 }

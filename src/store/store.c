@@ -391,9 +391,11 @@ void store_close(struct store *s)
         s->oldest = g->next;
         gen_unref(g);
     }
-    for (int i = 0; i < IDENT_KEPT; i++)
+    for (int i = 0; i < IDENT_KEPT; i++) {
         for (int t = 0; t < TABLE_COUNT; t++)
             ident_done(&s->kept[i].idents[t]);
+        head_unref(s->kept[i].samples);
+    }
     for (int i = 0; i < IDENT_SETS; i++)
         ident_done(&s->sets[i].ids);
     store_erase_free(s);

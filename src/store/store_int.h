@@ -24,6 +24,7 @@ enum { WATCHERS_MAX = 64, CARRY_CACHE = 1024, SCAN_ARENAS = 2 };
 /* Identities of a flushed generation, and of which frames it held. */
 struct kept_idents {
     struct ident idents[TABLE_COUNT];
+    struct head *samples;                          /* which has theirs; NULL: there were none */
     uint64_t first_seq, last_seq;                  /* 0, 0: there are none */
     int64_t since_mono_ns;
 };
@@ -150,6 +151,10 @@ bool store_turn_made(struct store *s, uint64_t *ret_seq);      /* *ret_seq: ever
 /* known.c: a chunk's rows, all fixed columns and those others that are wanted (NULL: all). */
 MUST enum err store_read_chunk(const struct part_item *it, const struct chunk_ref *c, bool (*want)(const struct colkey *key),
                                struct arena *mem, struct block *b, struct fault *f);
+/* apply.c: rows of one batch into the head. `replayed`: only what partitions do not have yet. E_UNAVAILABLE:
+ * no row was taken, as whether they are new cannot be found out; their sender comes again. */
+MUST enum err store_apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame_bytes, bool replayed, struct fault *f);
+
 /* known.c, under apply: which rows are in a chunk of their partition, or among the moved
  * ones, with the value that counts there. Only those of which ask[row] is set. E_UNAVAILABLE: it
  * cannot be said now, for the disk is full. */

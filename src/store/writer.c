@@ -2,9 +2,8 @@
  *
  *   queue -> group: frames to the log, one sync -> rows to the head -> published -> done()
  *
- * While the disk works on one group the next gathers in the queue. A row is left out
- * when its identity is known (ident.h, known.c). Replay goes through apply() too, so it
- * leaves out the same rows and gives partitions only what they do not have yet.
+ * While the disk works on one group the next gathers in the queue. Rows come to the head
+ * through apply.c, at replay too.
  */
 #include <string.h>
 #include <time.h>
@@ -129,25 +128,6 @@ void store_seal(struct store *s)
     pthread_cond_signal(&s->flush_cond);
 }
 
-/* A generation that has room for the batch, however large that is. */
-static void make_room(struct store *s, const struct batch *b)
-{
-    if (gen_fits(s->live, b))
-        return;
-    store_seal(s);
-    if (gen_fits(s->live, b))
-        return;
-    GUARD(&s->lock);
-    struct gen *small = s->live;                   /* empty: it was just made */
-    CHECK(!small->last_seq);
-    struct gen *big = gen_new(b->nrows), **at = &s->oldest;
-    while (*at != small)
-        at = &(*at)->next;
-    *at = big;
-    s->live = big;
-    gen_unref(small);
-}
-
 static bool is_full(struct store *s)
 {
     return live_rows_max(s->live) >= s->cfg.flush_rows ||
@@ -155,131 +135,7 @@ static bool is_full(struct store *s)
            s->live->log_bytes >= s->cfg.flush_log_bytes / 2;   /* one filling, one being written */
 }
 
-/* ---- applying -------------------------------------------------------------- */
-
-struct counts {
-    uint64_t duplicates, refused, kept;
-};
-
-/* A cumulative id stands in each generation that took a larger value of it. */
-static const struct ident_slot *find_in_memory(const struct store *s, enum table t, struct id128 id)
-{
-    const struct ident_slot *found = NULL;
-    for (uint32_t i = 0; i < IDENT_KEPT; i++) {
-        const struct ident_slot *x = ident_find(&s->kept[i].idents[t], id);
-        if (x && (!found || x->value > found->value))
-            found = x;
-    }
-    for (const struct gen *g = s->oldest; g; g = g->next) {
-        const struct ident_slot *x = ident_find(&g->idents[t], id);
-        if (x && (!found || x->value > found->value))
-            found = x;
-    }
-    return found;
-}
-
-/* Rows ahead of the one that is looked for: each look is a cache miss in every set. */
-enum { EXPECT_ROWS = 12 };
-
-static void expect_in_memory(const struct store *s, enum table t, struct id128 id)
-{
-    for (uint32_t i = 0; i < IDENT_KEPT; i++)
-        ident_expect(&s->kept[i].idents[t], id);
-    for (const struct gen *g = s->oldest; g; g = g->next)
-        ident_expect(&g->idents[t], id);
-}
-
-/* Whether the row is new; its id is remembered then. `known` is what partitions say; only
- * for a row that no set in memory knew when the request came: since then the live one can
- * have learnt of it, from the same request. */
-static bool take_row(struct store *s, enum table t, struct row *r, bool asked, const struct known *known, struct counts *n)
-{
-    struct ident_slot *own = ident_find(&s->live->idents[t], r->id);
-    const struct ident_slot *slot = own || asked ? own : find_in_memory(s, t, r->id);
-    if (slot || known->found) {
-        switch (ident_judge(r, t, slot ? slot->value : known->value)) {
-        case IDENT_DUPLICATE:
-            n->duplicates++;
-            r->verdict = VERDICT_DUPLICATE;
-            return false;
-        case IDENT_REFUSED:
-            n->refused++;
-            r->verdict = VERDICT_REFUSED;
-            return false;
-        case IDENT_LARGER:
-            break;
-        }
-    }
-    if (own)
-        own->value = r->value;
-    else
-        ident_put(&s->live->idents[t], r->id, r->value);
-    n->kept++;
-    return true;
-}
-
-/* A row that a partition has already. If it was moved, a crash may have come before its
- * identity was noted in the catalogue. */
-static void note_again(struct store *s, enum table t, const struct row *r, uint64_t seq, int64_t recv_ns)
-{
-    struct moved_id m = { r->id, seq, recv_ns };
-    struct fault f = { 0 };
-    if (row_is_moved(t, r) && catalog_moved_put(s->catalog, &m, 1, &f))
-        store_report(s, "catalogue", f.msg);
-}
-
-/* Rows of one batch into the head. `replayed`: only what partitions do not have yet. E_UNAVAILABLE:
- * nothing was done, as whether they are new cannot be found out; their sender comes again. */
-static enum err apply(struct store *s, struct batch *b, uint64_t seq, uint64_t frame_bytes, bool replayed, struct fault *f)
-{
-    GUARD(&s->apply_lock);
-    make_room(s, b);
-    struct arena scratch = *b->mem;
-    bool *keep = arena_new(&scratch, bool, b->nrows + 1), *ask = arena_new(&scratch, bool, b->nrows + 1);
-    bool *skip = arena_new(&scratch, bool, b->nrows + 1);
-    struct known *known = arena_new(&scratch, struct known, b->nrows + 1);
-    struct counts n = { 0 };
-    for (uint32_t i = 0; i < b->nrows; i++) {
-        if (i + EXPECT_ROWS < b->nrows)
-            expect_in_memory(s, b->table, b->rows[i + EXPECT_ROWS].id);
-        skip[i] = replayed && seq <= part_span_at(s->parts, b->rows[i].time_ns).mark;
-        ask[i] = !skip[i] && b->rows[i].verdict != VERDICT_ERASED && !find_in_memory(s, b->table, b->rows[i].id);
-    }
-    enum err e = known_find(s, b, ask, &scratch, known, f);
-    if (e && !replayed)                            /* a start goes on: what was acknowledged must be there */
-        return e;
-    for (uint32_t i = 0; i < b->nrows; i++) {
-        if (b->rows[i].verdict == VERDICT_ERASED)
-            continue;
-        if (skip[i])
-            note_again(s, b->table, &b->rows[i], seq, b->recv_ns);
-        else
-            keep[i] = take_row(s, b->table, &b->rows[i], ask[i], &known[i], &n);
-    }
-
-    struct gen *g = s->live;
-    g->log_bytes += frame_bytes;
-    if (n.kept) {
-        struct batch view = *b;
-        view.mem = &scratch;
-        gen_append(g, &view, keep, seq);
-        if (!g->last_seq) {
-            g->first_seq = seq;
-            g->begun_mono_ns = clock_mono(s->cfg.clock);
-        }
-        g->last_seq = seq;
-        gen_publish(g);
-    }
-    store_metas_note(s, b);
-    pthread_mutex_lock(&s->lock);
-    s->duplicates += n.duplicates;
-    s->refused += n.refused;
-    s->moved += b->moved;
-    s->seq = seq;
-    s->last_recv_ns = MAX(s->last_recv_ns, b->recv_ns);
-    pthread_mutex_unlock(&s->lock);
-    return OK;
-}
+/* ---- committing --------------------------------------------------------- */
 
 static void call_watchers(struct store *s, uint64_t seq)
 {
@@ -365,7 +221,7 @@ static enum err commit(struct store *s, struct write_req *group, struct fault *f
     for (struct write_req *w = group; w; w = w->next) {
         struct journal_frame fr = {
             .kind = w->rest.p ? FRAME_ROWS : w->kind, .epoch = w->epoch, .recv_ns = w->recv_ns, .body = w->rest.p ? w->rest : w->body,
-            .pack = bytes >= GROUP_PACK_BYTES || w->batch->table == TABLE_SAMPLE,
+            .pack = (w->rest.p || !frame_is_packed(w->kind)) && (bytes >= GROUP_PACK_BYTES || w->batch->table == TABLE_SAMPLE),
         };
         journal_add(s->journal, &fr);
     }
@@ -395,7 +251,7 @@ static void write_group(struct store *s, struct write_req *group)
     seq = journal_next_seq(s->journal) - n;
     for (struct write_req *w = group, *next; w; w = next, seq++) {
         next = w->next;
-        enum err own = e ? e : apply(s, w->batch, seq, w->body.n, false, &f);
+        enum err own = e ? e : store_apply(s, w->batch, seq, w->body.n, false, &f);
         w->done(w, own, own ? &f : NULL);          /* w may be gone now */
     }
     if (e)
@@ -429,7 +285,8 @@ enum err store_replay(void *arg, const struct journal_frame *fr, struct fault *f
     enum err e = frame_decode(&s->cfg.decoder, fr->kind, fr->epoch, fr->body, fr->recv_ns, &mem, &b, f);
     if (!e) {
         erased_mark(s->erased, &b);
-        e = apply(s, &b, fr->seq, fr->body.n, true, f);
+        erased_mark(s->erased, &b);
+        e = store_apply(s, &b, fr->seq, fr->body.n, true, f);
         batch_done(&b);
         GUARD(&s->apply_lock);
         if (is_full(s))

@@ -254,7 +254,7 @@ static void identity_in_rows(void **state)
         assert_true(id128_eq(b.rows[0].id, b.rows[i].id));
     assert_memory_equal(&b.rows[0].value, &b.rows[1].value, sizeof(double));
     assert_memory_not_equal(&b.rows[0].value, &b.rows[2].value, sizeof(double));
-    assert_true(isnan(b.rows[0].value) && colkey_is_histogram(&b.cols[b.rows[0].cells.at[1].col]));
+    assert_true(isnan(b.rows[0].value) && colkey_is_histogram(&b.cols[b.rows[0].cells.at[0].col]));
     batch_done(&b);
 }
 

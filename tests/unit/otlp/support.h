@@ -70,7 +70,10 @@ static void dump_time(struct buf *out, int64_t ns)
 
 static void dump_row(const struct batch *b, const struct row *r, struct arena *mem, struct buf *out)
 {
-    const struct cells none = { 0 }, *g = r->group == ROW_NO_GROUP ? &none : &b->groups[r->group];
+    struct cells shared = { 0 };
+    if (r->group != ROW_NO_GROUP)
+        shared = b->table == TABLE_SAMPLE ? batch_labels(b, r->group, mem) : b->groups[r->group];
+    const struct cells *g = &shared;
     uint32_t n = 0;
     struct str *all = arena_new(mem, struct str, g->n + r->cells.n + 1);
     for (uint32_t i = 0; i < g->n; i++)

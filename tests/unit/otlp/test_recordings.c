@@ -71,6 +71,10 @@ static struct value cell_in(const struct batch *b, const struct cells *c, enum p
 static struct value cell(const struct batch *b, const struct row *r, enum place place, struct str name)
 {
     struct value own = cell_in(b, &r->cells, place, name);
+    if (b->table == TABLE_SAMPLE) {
+        struct cells labels = batch_labels(b, r->group, b->mem);
+        return cell_in(b, &labels, place, name);
+    }
     return own.type != V_NONE || r->group == ROW_NO_GROUP ? own : cell_in(b, &b->groups[r->group], place, name);
 }
 

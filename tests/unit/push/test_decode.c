@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../otlp/enc.h"
@@ -41,7 +42,7 @@ static struct batch decode(const struct buf *body, struct push_result *result)
 {
     struct batch b;
     struct fault f = { 0 };
-    if (write_decode(FRAME_REMOTE_WRITE_1, buf_view(body), NOW, INT64_MIN, &mem, &b, result, &f))
+    if (write_decode(FRAME_REMOTE_WRITE_1, buf_view(body), NOW, INT64_MIN, NULL, &mem, &b, result, &f))
         fail_msg("%s", f.msg);
     return b;
 }
@@ -164,6 +165,115 @@ static void written_anew(void **state)
     redact_done(&r);
 }
 
+/* ---- series that were decoded before ------------------------------------------------------- */
+
+static struct batch decode_seen(const struct buf *body, struct seen *seen, struct push_result *result)
+{
+    struct batch b;
+    struct fault f = { 0 };
+    if (write_decode(FRAME_REMOTE_WRITE_1, buf_view(body), NOW, INT64_MIN, seen, &mem, &b, result, &f))
+        fail_msg("%s", f.msg);
+    return b;
+}
+
+static void same_batch(const struct batch *a, const struct batch *b)
+{
+    assert_int_equal(a->nrows, b->nrows);
+    for (uint32_t i = 0; i < a->nrows; i++) {
+        const struct row *x = &a->rows[i], *y = &b->rows[i];
+        assert_true(id128_eq(x->id, y->id));
+        assert_true(x->time_ns == y->time_ns && memcmp(&x->value, &y->value, sizeof x->value) == 0);
+        assert_true(str_eq(row_series_text(a, x, &mem), row_series_text(b, y, &mem)));
+    }
+}
+
+/* A series in one of the ways in which it may come. */
+static void put_series(struct buf *body, int shape, int number)
+{
+    struct buf s;
+    char value[300];
+    buf_init(&s, ENC_MAX);
+    (void)snprintf(value, sizeof value, "%0*d", shape == 3 ? 280 : 3, number);
+    if (shape == 5)
+        put_sample(&s, NOW_MS, 0);
+    put_label(&s, shape == 4 ? "b" : "__name__", "m");
+    put_label(&s, shape == 4 ? "__name__" : "a", value);
+    if (shape == 1)
+        put_label(&s, "empty", "");
+    if (shape == 2)
+        put_label(&s, "a", "twice");
+    if (shape == 6)
+        put_label(&s, "bad", "\xff");
+    put_sample(&s, NOW_MS + number, number % 3);   /* 0 is not written by some senders */
+    if (shape == 7)
+        put_label(&s, "late", "x");
+    put_sample(&s, NOW_MS + 1000, 1);
+    if (shape == 8)
+        enc_bytes(&s, 3, S(""));                   /* an exemplar */
+    enc_message(body, 1, &s);
+    buf_done(&s);
+}
+
+static void seen_or_not(void **state)
+{
+    (void)state;
+    struct seen *seen = seen_new();
+    for (int round = 0; round < 4; round++) {
+        struct buf body;
+        struct push_result fresh = { 0 }, again = { 0 };
+        buf_init(&body, ENC_MAX);
+        for (int i = 0; i < 200; i++)
+            put_series(&body, (i + round) % 9, i / 2);
+        struct batch a = decode_seen(&body, NULL, &fresh), b = decode_seen(&body, seen, &again);
+        same_batch(&a, &b);
+        assert_int_equal(fresh.samples, again.samples);
+        assert_int_equal(fresh.invalid, again.invalid);
+        assert_int_equal(fresh.exemplars, again.exemplars);
+        assert_true(str_eq(fresh.invalid_why, again.invalid_why));
+        batch_done(&a);
+        batch_done(&b);
+        buf_done(&body);
+        arena_reset(&mem);
+    }
+    seen_free(seen);
+}
+
+/* What a request may hold must not hang on what came before: the log is read without that. */
+static void limits_do_not_know(void **state)
+{
+    (void)state;
+    struct seen *seen = seen_new();
+    struct buf whole;
+    buf_init(&whole, 4 << 20);
+    for (int half = 0; half < 3; half++) {
+        struct buf body, s;
+        struct push_result result = { 0 };
+        struct batch b;
+        struct fault f = { 0 };
+        buf_init(&body, 4 << 20);
+        buf_init(&s, ENC_MAX);
+        for (int i = 0; i < PUSH_COLUMNS_MAX * 2 / 3 && half < 2; i++) {
+            char name[20];
+            (void)snprintf(name, sizeof name, "n%d", i + half * PUSH_COLUMNS_MAX * 2 / 3);
+            put_label(&s, "__name__", "m");
+            put_label(&s, name, "v");
+            put_sample(&s, NOW_MS, i);
+            enc_message(&body, 1, &s);
+        }
+        buf_str(&whole, buf_view(&body));
+        struct str now = buf_view(half < 2 ? &body : &whole);
+        enum err e = write_decode(FRAME_REMOTE_WRITE_1, now, NOW, INT64_MIN, seen, &mem, &b, &result, &f);
+        assert_int_equal(e, half < 2 ? OK : E_LIMIT);
+        if (!e)
+            batch_done(&b);
+        buf_done(&body);
+        buf_done(&s);
+        arena_reset(&mem);
+    }
+    buf_done(&whole);
+    seen_free(seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +281,8 @@ int main(void)
         cmocka_unit_test(neighbours),
         cmocka_unit_test(reasons),
         cmocka_unit_test(written_anew),
+        cmocka_unit_test(seen_or_not),
+        cmocka_unit_test(limits_do_not_know),
     };
     arena_init(&mem, 64 << 20);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,16 +40,17 @@ static void show(const struct batch *b, struct buf *out)
     for (uint32_t i = 0; i < b->nrows; i++) {
         const struct row *r = &b->rows[i];
         bool any = false;
+        struct cells labels = batch_labels(b, r->group, b->mem);
         if (i)
             buf_byte(out, ' ');
-        for (uint32_t k = 0; k < r->cells.n; k++)
-            if (str_eq(b->cols[r->cells.at[k].col].name, S("__name__")))
-                buf_fmt(out, STR_FMT "{", STR_ARG(r->cells.at[k].v.s));
-        for (uint32_t k = 0; k < r->cells.n; k++) {
-            struct str name = b->cols[r->cells.at[k].col].name;
+        for (uint32_t k = 0; k < labels.n; k++)
+            if (str_eq(b->cols[labels.at[k].col].name, S("__name__")))
+                buf_fmt(out, STR_FMT "{", STR_ARG(labels.at[k].v.s));
+        for (uint32_t k = 0; k < labels.n; k++) {
+            struct str name = b->cols[labels.at[k].col].name;
             if (str_eq(name, S("__name__")))
                 continue;
-            buf_fmt(out, "%s" STR_FMT "=" STR_FMT, any ? "," : "", STR_ARG(name), STR_ARG(r->cells.at[k].v.s));
+            buf_fmt(out, "%s" STR_FMT "=" STR_FMT, any ? "," : "", STR_ARG(name), STR_ARG(labels.at[k].v.s));
             any = true;
         }
         buf_byte(out, '}');

@@ -238,8 +238,10 @@ static void add_body(enum frame_kind kind, struct str body, int64_t recv_ns)
         t->origin[t->n] = (uint8_t)r->origin;
         t->seq[t->n] = frames;
         t->sel[t->n] = t->n;
-        if (r->group != ROW_NO_GROUP)
-            put_cells(t, &b, &b.groups[r->group]);
+        if (r->group != ROW_NO_GROUP) {
+            struct cells shared = b.table == TABLE_SAMPLE ? batch_labels(&b, r->group, b.mem) : b.groups[r->group];
+            put_cells(t, &b, &shared);
+        }
         put_cells(t, &b, &r->cells);
         t->n++;
     }

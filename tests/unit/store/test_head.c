@@ -36,9 +36,6 @@ static void fill(struct batch *b, uint32_t from, uint32_t n)
     for (uint32_t i = from; i < from + n; i++) {
         struct row *r = batch_row(b);
         r->time_ns = 1000 + i;
-        r->start_ns = -(int64_t)i;
-        r->value = i * 0.5;
-        r->temporality = TEMPORALITY_DELTA;
         r->origin = ORIGIN_OTLP;
         r->group = i % 3 ? shared : ROW_NO_GROUP;
         cells_put(&r->cells, b->mem, batch_col(b, PLACE_ATTR, S("n")), value_int(i));
@@ -54,7 +51,7 @@ static void append(struct gen *g, uint32_t from, uint32_t n, bool publish)
     struct batch b;
     bool keep[BATCH];
     arena_init(&mem, 4 << 20);
-    batch_init(&b, &mem, TABLE_SAMPLE, 77);
+    batch_init(&b, &mem, TABLE_LOG, 77);
     fill(&b, from, n);
     memset(keep, 1, sizeof keep);
     gen_append(g, &b, keep, from + 1);
@@ -77,8 +74,8 @@ static void check_row(const struct block *b, uint32_t i)
     char name[16], text[16];
     const struct column *n = column_of(b, "n"), *service = column_of(b, "service");
     CHECK(n && column_value(n, i).type == V_INT && column_value(n, i).i == i);
-    CHECK(b->time_ns[i] == 1000 + i && b->start_ns[i] == -(int64_t)i && b->value[i] == i * 0.5 && b->recv_ns[i] == 77);
-    CHECK(b->temporality[i] == TEMPORALITY_DELTA && b->origin[i] == ORIGIN_OTLP && b->seq[i] == i / BATCH * BATCH + 1);
+    CHECK(b->time_ns[i] == 1000 + i && b->recv_ns[i] == 77);
+    CHECK(b->origin[i] == ORIGIN_OTLP && b->seq[i] == i / BATCH * BATCH + 1);
     CHECK((service && column_value(service, i).type == V_STR) == (i % 3 != 0));
     (void)snprintf(name, sizeof name, "c%u", i % COLUMNS);
     (void)snprintf(text, sizeof text, "v%u", i / 200);
@@ -97,9 +94,9 @@ static uint32_t check_picture(struct gen *g)
     struct arena mem;
     struct block b;
     arena_init(&mem, 1 << 20);
-    uint32_t n = gen_rows(g, TABLE_SAMPLE);
+    uint32_t n = gen_rows(g, TABLE_LOG);
     if (n) {
-        head_picture(g->heads[TABLE_SAMPLE], &mem, &b);
+        head_picture(g->heads[TABLE_LOG], &mem, &b);
         CHECK(b.n >= n);
         n = b.n;
         for (uint32_t i = n > 400 ? n - 400 : 0; i < n; i++)
@@ -154,14 +151,14 @@ static void publishing(void **state)
     (void)state;
     struct gen *g = gen_new(2 * BATCH);
     append(g, 0, BATCH, false);
-    assert_int_equal(gen_rows(g, TABLE_SAMPLE), 0);
     assert_int_equal(gen_rows(g, TABLE_LOG), 0);
+    assert_int_equal(gen_rows(g, TABLE_SPAN), 0);
     gen_publish(g);
     assert_int_equal(check_picture(g), BATCH);
     struct arena mem;
     struct batch b;
     arena_init(&mem, 1 << 20);
-    batch_init(&b, &mem, TABLE_SAMPLE, 0);
+    batch_init(&b, &mem, TABLE_LOG, 0);
     fill(&b, BATCH, BATCH);
     assert_true(gen_fits(g, &b));
     (void)batch_row(&b);
@@ -174,6 +171,117 @@ static void publishing(void **state)
     assert_int_equal(check_picture(g), 2 * BATCH);
     gen_unref(g);
     gen_unref(NULL);
+}
+
+/* ---- series ------------------------------------------------------------------ */
+
+enum { SERIES_ROOM = 3000, NUMBERS = 300 };
+
+/* Row i is of series i % NUMBERS, every seventh has a histogram. */
+static void fill_series(struct batch *b, uint32_t from, uint32_t n)
+{
+    uint32_t name = batch_col(b, PLACE_LABEL, S("__name__")), k = batch_col(b, PLACE_LABEL, S("k"));
+    for (uint32_t i = from; i < from + n; i++) {
+        struct row *r = batch_row(b);
+        r->time_ns = 1000 + i;
+        r->start_ns = -(int64_t)i;
+        r->value = i * 0.5;
+        r->temporality = i % 2 ? TEMPORALITY_DELTA : TEMPORALITY_NONE;
+        r->origin = ORIGIN_OTLP;
+        cells_put(&r->cells, b->mem, name, value_str(arena_fmt(b->mem, "m%u", i % NUMBERS / 2)));
+        if (i % NUMBERS % 3)
+            cells_put(&r->cells, b->mem, k, value_str(arena_fmt(b->mem, "v%u", i % NUMBERS)));
+        if (i % 7 == 0)
+            cells_put(&r->cells, b->mem, batch_col(b, PLACE_FIELD, S("histogram")), value_int(i));
+    }
+    rows_identify(b);
+}
+
+static void append_series(struct gen *g, uint32_t from, uint32_t n)
+{
+    struct arena mem;
+    struct batch b;
+    bool keep[BATCH];
+    uint32_t number[BATCH];
+    arena_init(&mem, 4 << 20);
+    batch_init(&b, &mem, TABLE_SAMPLE, 77);
+    fill_series(&b, from, n);
+    struct head *h = gen_head(g, TABLE_SAMPLE);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct row *r = &b.rows[i];
+        uint32_t *at = &number[r->group];
+        keep[i] = true;
+        *at = series_find(h, b.series[r->group].id);
+        CHECK((*at == SERIES_NONE) == (from + i < NUMBERS));
+        if (*at == SERIES_NONE)
+            *at = series_add(h, &b, r->group, INT64_MIN);
+        CHECK(series_is_newer(h, *at, r) && !series_is_newer(h, *at, r));
+        CHECK(series_newest_own(h, b.series[r->group].id) == r->time_ns);
+    }
+    series_append(g, &b, keep, number, false, from + 1);
+    gen_publish(g);
+    batch_done(&b);
+    arena_done(&mem);
+}
+
+static void check_series_row(const struct block *b, uint32_t i)
+{
+    char text[16];
+    const struct column *name = column_of(b, "__name__"), *k = column_of(b, "k"), *h = column_of(b, "histogram");
+    CHECK(b->series[i] < b->nseries && b->time_ns[i] == 1000 + i && b->start_ns[i] == -(int64_t)i && b->value[i] == i * 0.5);
+    CHECK(b->temporality[i] == (i % 2 ? TEMPORALITY_DELTA : TEMPORALITY_NONE) && b->seq[i] == i / BATCH * BATCH + 1);
+    (void)snprintf(text, sizeof text, "m%u", i % NUMBERS / 2);
+    CHECK(str_eq(column_value(name, block_element(b, name, i)).s, str_c(text)));
+    struct value v = k ? column_value(k, block_element(b, k, i)) : (struct value){ 0 };
+    (void)snprintf(text, sizeof text, "v%u", i % NUMBERS);
+    CHECK((v.type == V_STR) == (i % NUMBERS % 3 != 0) && (v.type == V_NONE || str_eq(v.s, str_c(text))));
+    v = h ? column_value(h, block_element(b, h, i)) : (struct value){ 0 };
+    CHECK((v.type == V_INT) == (i % 7 == 0) && (v.type == V_NONE || v.i == i));
+}
+
+static uint32_t check_series(struct gen *g)
+{
+    struct arena mem;
+    struct block b = { 0 };
+    arena_init(&mem, 1 << 20);
+    if (gen_rows(g, TABLE_SAMPLE)) {
+        head_picture(g->heads[TABLE_SAMPLE], &mem, &b);
+        for (uint32_t i = 0; i < b.n; i++)
+            check_series_row(&b, i);
+    }
+    arena_done(&mem);
+    return b.n;
+}
+
+static void *read_series(void *arg)
+{
+    while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE)) {
+        (void)check_series(arg);
+        __atomic_add_fetch(&pictures, 1, __ATOMIC_ACQ_REL);
+    }
+    return NULL;
+}
+
+static void series_while_appending(void **state)
+{
+    (void)state;
+    pthread_t reader;
+    over = false;
+    pictures = 0;
+    struct gen *g = gen_new(SERIES_ROOM);
+    assert_int_equal(pthread_create(&reader, NULL, read_series, g), 0);
+    for (uint32_t from = 0; from < SERIES_ROOM; from += BATCH) {
+        uint64_t seen = __atomic_load_n(&pictures, __ATOMIC_ACQUIRE);
+        append_series(g, from, BATCH);
+        while (from % 500 == 0 && __atomic_load_n(&pictures, __ATOMIC_ACQUIRE) < seen + 2)
+            sched_yield();
+    }
+    __atomic_store_n(&over, true, __ATOMIC_RELEASE);
+    pthread_join(reader, NULL);
+    assert_int_equal(check_series(g), SERIES_ROOM);
+    assert_int_equal(series_count(g->heads[TABLE_SAMPLE]), NUMBERS);
+    assert_int_equal(series_idents(g->heads[TABLE_SAMPLE])->n, SERIES_ROOM);
+    gen_unref(g);
 }
 
 /* ---- the whole store ------------------------------------------------------- */
@@ -301,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publishing),
         cmocka_unit_test(pictures_while_appending),
+        cmocka_unit_test(series_while_appending),
         cmocka_unit_test(everything_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
