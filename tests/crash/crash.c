@@ -1,5 +1,5 @@
 /* The store stopped at every operation on its disk. A child writes known requests, to all
- * tables and many days, with flushes, closing and reopening of days, retention, backups and a
+ * tables and many days, with flushes, compaction, closing and reopening of days, a month merged, retention, backups and a
  * clean stop between, and ends at its Nth operation; the store is opened again and must hold
  * every acknowledged row exactly once, and of the other requests all rows or none. For every
  * N until the child gets through; disk.h has the ways in which an operation ends.
@@ -51,13 +51,18 @@ static const struct step script[] = {
     { WRITE, CUMULATIVE, 0, 4 }, { WRITE, DELTA, 0, 1 },    { WRITE, PROMPT, 20, 5 },    { FLUSH },
     { WRITE, MOVED, 0, 6 },      { WRITE, GAUGE, 20, 7 },   { FLUSH },                   { HOURS, .n = 3 },
     { TICK },                    { WRITE, PROMPT, 20, 8 },  { WRITE, CUMULATIVE, 0, 4 }, { FLUSH },
+    { WRITE, LOG, 0, 13 },       { FLUSH },                 { WRITE, LOG, 0, 14 },       { FLUSH },
+    { WRITE, LOG, 0, 15 },       { FLUSH },                 { WRITE, PROMPT, 0, 16 },    { FLUSH },
+    { WRITE, LOG, 0, 17 },       { FLUSH },                 { WRITE, LOG, 0, 18 },       { FLUSH },
+    { WRITE, PROMPT, 0, 19 },    { FLUSH },                 { HOURS, .n = 1 },           { TICK },
     { WRITE, MOVED, 0, 6 },      { HOURS, .n = 3 },         { TICK },                    { WRITE, LOG, 0, 9 },
     { BACKUP },                  { WRITE, SPAN, 20, 10 },   { FLUSH },                   { REOPEN },
     { WRITE, PROMPT, 20, 5 },    { WRITE, SPAN, 0, 3 },     { HOURS, .n = 30 * 24 },     { TICK },
-    { KEEP_DAYS, .n = 45 },      { TICK },                  { WRITE, GAUGE, 0, 11 },     { FLUSH },
+    { TICK },                    { KEEP_DAYS, .n = 45 },    { TICK },                    { WRITE, GAUGE, 0, 11 },
+    { FLUSH },
     { WRITE, GAUGE, 0, 11 },     { WRITE, PROMPT, 0, 12 },
 };
-enum { IDS = 13 };
+enum { IDS = 20 };
 
 static struct shared {
     struct disk_log log;                           /* of the child */
