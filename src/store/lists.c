@@ -6,12 +6,27 @@
  */
 #include "store/store_int.h"
 
-/* A column counts if one selected row has a value. */
+/* Where labels stand: of samples once a run. */
+static uint32_t places(const struct block *b)
+{
+    return b->run_end ? b->nruns : b->nsel;
+}
+
+static uint32_t place_at(const struct block *b, uint32_t i)
+{
+    return b->run_end ? i : b->sel[i];
+}
+
+/* A column counts if one place has a value. A histogram's stands by row. */
 static bool has_value(const struct block *b, const struct column *c)
 {
-    for (uint32_t i = 0; i < b->nsel; i++)
-        if (column_value(c, block_element(b, c, b->sel[i])).type != V_NONE)
+    bool by_run = b->run_end && c->key.place == PLACE_LABEL;
+    uint32_t n = by_run ? b->nruns : b->nsel;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = b->run_end ? i : block_element(b, c, b->sel[i]);
+        if (column_value(c, at).type != V_NONE)
             return true;
+    }
     return false;
 }
 
@@ -22,6 +37,7 @@ static enum err names_by_scan(struct source *src, const struct scan_req *req,
     struct scan *sc;
     const struct block *b;
     r.all_labels = true;
+    r.by_series = r.table == TABLE_SAMPLE;
     r.without = WITHOUT_ALL;
     enum err e = store_scan_begin(src, &r, &sc, f);
     if (e)
@@ -132,8 +148,8 @@ static void values_of_codes(const struct block *b, const struct column *c, struc
                             void (*each)(void *arg, struct str value), void *arg)
 {
     uint8_t *seen = arena_alloc(&mem, c->ndict + 1, 1);
-    for (uint32_t i = 0; i < b->nsel; i++) {
-        uint32_t code = column_code(c, b->sel[i]);
+    for (uint32_t i = 0; i < places(b); i++) {
+        uint32_t code = column_code(c, place_at(b, i));
         if (!code || seen[code])
             continue;
         seen[code] = 1;
@@ -151,19 +167,20 @@ enum err store_label_values(struct source *src, const struct scan_req *req, stru
     r.all_labels = false;
     r.labels = &label;
     r.nlabels = 1;
+    r.by_series = r.table == TABLE_SAMPLE;
     r.without = WITHOUT_ALL;
     enum err e = store_scan_begin(src, &r, &sc, f);
     if (e)
         return e;
     arena_init(&mem, 64 << 20);
     while (!(e = store_scan_next(sc, &b, f)) && b) {
-        struct label_ref l = block_label(b, label, 0);
+        struct label_ref l = block_label(b, label, b->run_end ? 1u << PLACE_LABEL : 0);
         if (l.n == 1 && l.at[0]->code) {
             values_of_codes(b, l.at[0], mem, each, arg);
             continue;
         }
-        for (uint32_t i = 0; i < b->nsel && l.n; i++) {
-            struct value v = label_value(&l, b->sel[i]);
+        for (uint32_t i = 0; i < places(b) && l.n; i++) {
+            struct value v = label_value(&l, place_at(b, i));
             give(&v, mem, each, arg);
         }
     }
