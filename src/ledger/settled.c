@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ledger/settled_int.h"
+#include "model/names.h"
 
 enum { SCAN_ARENA = 64 << 20, PLAN_ARENA = 4 << 20 };
 
@@ -258,6 +259,80 @@ static enum err find_made(struct source *src, const struct scan_req *asked, stru
     return e;
 }
 
+/* ---- the same without matchers, where every series counts: told by lists, no rows are read ---- */
+
+struct listing {
+    struct found *x;
+    uint32_t measures;                             /* bit by measure: something tells it */
+};
+
+static void note_metric(void *arg, struct str value)
+{
+    struct listing *l = arg;
+    for (uint32_t i = 0; i < nmeasures; i++)
+        if (str_eq(measures[i].metric, value))
+            l->measures |= 1u << i;
+    found_add(l->x, value);
+}
+
+static void note_event(void *arg, struct str value)
+{
+    struct listing *l = arg;
+    for (uint32_t i = 0; i < nmeasures; i++)
+        if (str_eq(measures[i].event, value))
+            l->measures |= 1u << i;
+}
+
+static void note_text(void *arg, struct str value)
+{
+    struct found *x = arg;
+    found_add(x, settled_text(x->label, value));
+}
+
+static enum err list_names(struct settled *s, const struct scan_req *asked, struct found *x, struct fault *f)
+{
+    struct listing l = { .x = x };
+    struct scan_req logs = *asked;
+    logs.table = TABLE_LOG;
+    enum err e = s->behind->label_values(s->behind, asked, x->label, note_metric, &l, f);
+    e = e ? e : s->behind->label_values(s->behind, &logs, S("event_name"), note_event, &l, f);
+    for (uint32_t i = 0; i < nmeasures && !e; i++)
+        if (l.measures >> i & 1)
+            found_add(x, measures[i].name);
+    return e;
+}
+
+static enum err list_values(struct settled *s, const struct scan_req *asked, struct found *x, struct fault *f)
+{
+    if (str_eq(x->label, S("__name__")))
+        return list_names(s, asked, x, f);
+    struct scan_req logs = *asked;
+    logs.table = TABLE_LOG;
+    enum err e = s->behind->label_values(s->behind, asked, x->label, note_text, x, f);
+    bool of_events = settled_label(&(struct colkey){ PLACE_LABEL, x->label }).n;
+    return e || !of_events ? e : s->behind->label_values(s->behind, &logs, x->label, note_text, x, f);
+}
+
+static void note_label(void *arg, enum place place, struct str name)
+{
+    struct found *x = arg;
+    struct str label = place == PLACE_LABEL ? S("") : settled_label(&(struct colkey){ place, name });
+    if (label.n)
+        found_add(x, label_name(label, x->mem));
+}
+
+static enum err list_labels(struct settled *s, const struct scan_req *asked, struct found *x, struct fault *f)
+{
+    struct scan_req logs = *asked;
+    logs.table = TABLE_LOG;
+    return s->behind->label_names(s->behind, &logs, note_label, x, f);
+}
+
+static bool is_plain_list(const struct scan_req *req)
+{
+    return req->table == TABLE_SAMPLE && !req->nmatchers && !req->recv_after_ns;
+}
+
 static enum err label_names_of(struct source *src, const struct scan_req *req,
                                void (*each)(void *arg, enum place place, struct str name), void *arg, struct fault *f)
 {
@@ -266,7 +341,7 @@ static enum err label_names_of(struct source *src, const struct scan_req *req,
     CLEANUP(arena_done) struct arena mem;
     arena_init(&mem, PLAN_ARENA);
     struct found x = { .mem = &mem, .name = each, .arg = arg };
-    e = e ? e : find_made(src, req, &x, f);
+    e = e ? e : is_plain_list(req) ? list_labels(s, req, &x, f) : find_made(src, req, &x, f);
     map_done(&x.seen);
     return e;
 }
@@ -275,11 +350,16 @@ static enum err label_values_of(struct source *src, const struct scan_req *req, 
                                 void (*each)(void *arg, struct str value), void *arg, struct fault *f)
 {
     struct settled *s = settled_of(src);
-    enum err e = s->behind->label_values(s->behind, req, label, each, arg, f);
     CLEANUP(arena_done) struct arena mem;
     arena_init(&mem, PLAN_ARENA);
     struct found x = { .mem = &mem, .label = label, .value = each, .arg = arg };
-    e = e ? e : find_made(src, req, &x, f);
+    enum err e = OK;
+    if (is_plain_list(req)) {
+        e = list_values(s, req, &x, f);
+    } else {
+        e = s->behind->label_values(s->behind, req, label, each, arg, f);
+        e = e ? e : find_made(src, req, &x, f);
+    }
     map_done(&x.seen);
     return e;
 }
