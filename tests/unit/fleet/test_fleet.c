@@ -54,20 +54,35 @@ struct sums {
     uint64_t rows[TABLE_COUNT], requests, points;
 };
 
+/* A sample's labels are its group's; of an event what a session's records share. */
+static struct cells shared_cells(const struct batch *b, const struct row *r)
+{
+    if (r->group == ROW_NO_GROUP)
+        return (struct cells){ 0 };
+    return b->table == TABLE_SAMPLE ? batch_labels(b, r->group, b->mem) : b->groups[r->group];
+}
+
+static struct value cell_of(const struct batch *b, const struct row *r, struct str name)
+{
+    struct cells shared = shared_cells(b, r);
+    for (uint32_t i = 0; i < r->cells.n + shared.n; i++) {
+        const struct cell *c = i < r->cells.n ? &r->cells.at[i] : &shared.at[i - r->cells.n];
+        if (str_eq(b->cols[c->col].name, name))
+            return c->v;
+    }
+    return (struct value){ 0 };
+}
+
 static struct str cell_text(const struct batch *b, const struct row *r, struct str name)
 {
-    for (uint32_t i = 0; i < r->cells.n; i++)
-        if (str_eq(b->cols[r->cells.at[i].col].name, name) && r->cells.at[i].v.type == V_STR)
-            return r->cells.at[i].v.s;
-    return S("");
+    struct value v = cell_of(b, r, name);
+    return v.type == V_STR ? v.s : S("");
 }
 
 static double cell_f64(const struct batch *b, const struct row *r, struct str name)
 {
-    for (uint32_t i = 0; i < r->cells.n; i++)
-        if (str_eq(b->cols[r->cells.at[i].col].name, name) && r->cells.at[i].v.type == V_DOUBLE)
-            return r->cells.at[i].v.d;
-    return 0;
+    struct value v = cell_of(b, r, name);
+    return v.type == V_DOUBLE ? v.d : 0;
 }
 
 static void add_sample(const struct batch *b, const struct row *r, struct sums *s)
@@ -126,7 +141,7 @@ static void tell_event(void *arg, const struct fleet_event *e)
 static void tell_gain(void *arg, const struct fleet_gain *g)
 {
     struct told *t = arg;
-    assert_true(g->start_ns <= g->time_ns && g->metric < FLEET_METRICS);
+    assert_true(g->start_ns <= g->time_ns && (int)g->metric < (int)FLEET_METRICS);
     t->nano += g->nano;
     t->tokens += g->metric == M_TOKENS ? (uint64_t)g->value : 0;
 }
