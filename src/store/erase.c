@@ -16,7 +16,8 @@
  * 1. No row of somebody erased reaches log or head after the record: it is filtered by the
  *    writer before its frame is written. Replay filters those that were done before.
  * 2. The texts leave the catalogue last, when everything else is gone.
- * 3. Views that are older keep old files: erasing has ended only when these are gone.
+ * 3. Views that are older keep old files: erasing has ended only when these are gone. A file
+ *    that nobody reads, but that the disk did not remove, is a failure and is tried again.
  */
 #include "store/erase.h"
 
@@ -369,9 +370,18 @@ static enum err finish(struct store *s, struct erase_job *j, struct fault *f)
 
 /* ---- the steps ---------------------------------------------------------------------------- */
 
+static void go_on(struct store *s, struct erase_job *j, enum step next, bool held)
+{
+    if (held)
+        show_held(s);
+    else
+        j->step = next;
+}
+
 /* *ret_wait: nothing can be done now. */
 static enum err step(struct store *s, struct erase_job *j, bool *ret_wait, struct fault *f)
 {
+    enum err e;
     switch (j->step) {
     case STEP_TURN:
         show_phase(s, ERASE_WAITS);
@@ -398,19 +408,13 @@ static enum err step(struct store *s, struct erase_job *j, bool *ret_wait, struc
         return write_next(s, j, f);
     case STEP_CUT:
         show_phase(s, ERASE_CLEARS);
-        if (journal_forget(s->journal, j->seq))
-            j->step = STEP_OLD_FILES;
-        else
-            show_held(s);
-        *ret_wait = j->step == STEP_CUT;
-        return OK;
+        e = journal_forget(s->journal, j->seq, ret_wait, f);
+        go_on(s, j, STEP_OLD_FILES, *ret_wait);
+        return e;
     case STEP_OLD_FILES:
-        *ret_wait = part_has_gone(s->parts);
-        if (*ret_wait)
-            show_held(s);
-        else
-            j->step = STEP_REST;
-        return OK;
+        e = part_clear_gone(s->parts, ret_wait, f);
+        go_on(s, j, STEP_REST, *ret_wait);
+        return e;
     case STEP_REST:
         j->step = STEP_CATALOG;
         return clear_rest(s, j, f);

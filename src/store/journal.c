@@ -5,6 +5,7 @@
  * begun first, so a group never spans two files and one sync covers it. The file of a
  * segment that is not needed any more is used again (journal_spare.c).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -276,6 +277,7 @@ static struct segment *take_oldest(struct journal *j, uint64_t seq)
     bool at_rest = s && (s != j->newest || j->turned);
     if (at_rest && s->last_seq <= seq && !j->held) {
         j->oldest = s->next;
+        j->cut_number = s->number;
         if (!j->oldest)
             j->newest = NULL;
     } else {
@@ -306,21 +308,41 @@ void journal_turn(struct journal *j)
     pthread_mutex_unlock(&j->lock);
 }
 
-bool journal_forget(struct journal *j, uint64_t seq)
+/* What a cut tried in vain. */
+static enum err remove_cut(struct journal *j, uint64_t upto, struct fault *f)
+{
+    char path[1200];
+    enum err e = spare_drop(j) ? io_fault(f, "remove the spare segment in", j->dir) : OK;
+    DIR *d = opendir(j->dir);
+    for (struct dirent *x; d && !e && (x = readdir(d));) {
+        struct str name = str_c(x->d_name);
+        uint64_t number;
+        if (!str_ends(name, S(".seg")) || !str_to_u64((struct str){ name.p, name.n - 4 }, &number) || number > upto)
+            continue;
+        segment_path(j, number, path);
+        if (j->o.ops->unlink(j->o.ops->arg, path) && errno != ENOENT)
+            e = io_fault(f, "remove", path);
+    }
+    if (d)
+        (void)closedir(d);
+    return e;
+}
+
+enum err journal_forget(struct journal *j, uint64_t seq, bool *ret_held, struct fault *f)
 {
     journal_cut(j, seq, false);
-    spare_drop(j);
     pthread_mutex_lock(&j->lock);
-    bool gone = !j->oldest || j->oldest->last_seq > seq;
+    *ret_held = j->oldest && j->oldest->last_seq <= seq;
+    uint64_t upto = j->cut_number;
     pthread_mutex_unlock(&j->lock);
-    return gone;
+    return remove_cut(j, upto, f);
 }
 
 void journal_empty(struct journal *j)
 {
     fd_closep(&j->fd);
     journal_cut(j, UINT64_MAX, false);
-    spare_drop(j);
+    (void)spare_drop(j);
     if (j->newest) {
         char path[1200];
         segment_path(j, j->newest->number, path);
@@ -353,7 +375,7 @@ enum err journal_open(const struct journal_opts *o,
     buf_init(&j->packed, FRAME_BYTES_MAX + (FRAME_BYTES_MAX >> 7) + (1 << 20));
     enum err e = file_mkdir(j->dir, f);
     if (!e)
-        spare_drop(j);
+        (void)spare_drop(j);
     if (!e)
         e = journal_recover(j, each, arg, f);
     if (e) {

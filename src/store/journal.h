@@ -75,8 +75,9 @@ MUST enum err journal_copy(struct journal *j, uint64_t applied,
                            struct fault *f);
 /* The writer: the next group begins a new file, and the one before may go like others do. */
 void journal_turn(struct journal *j);
-/* As a cut; false if a file with frames up to seq stays, because they are held. */
-bool journal_forget(struct journal *j, uint64_t seq);
+/* As a cut, but files that an earlier cut could not remove go, too, or it fails. *ret_held: a file
+ * with frames up to seq stays, because they are held. The flusher. */
+MUST enum err journal_forget(struct journal *j, uint64_t seq, bool *ret_held, struct fault *f);
 /* All of it is in partitions and nothing more comes: no file stays. */
 void journal_empty(struct journal *j);
 void journal_tick(struct journal *j);              /* once a minute: what only serves a busy log goes */

@@ -55,6 +55,7 @@ struct journal {
     int64_t at, size;                              /* where the next frame goes; the file's length */
     uint64_t next_seq, durable, group_first;
     uint64_t next_number;
+    uint64_t cut_number;                           /* under lock: segments up to it are not needed any more */
     bool turned;                                   /* under lock: the newest one is not written any more */
     bool spare;                                    /* under lock: there is a file of zeros to begin the next segment with */
     unsigned spare_ticks;                          /* under lock: for how long */
@@ -75,7 +76,7 @@ void segment_path(const struct journal *j, uint64_t number, char out[1200]);
 /* journal_spare.c: a segment that is used again. */
 void spare_make(struct journal *j, const struct segment *old);      /* of a segment that is not needed any more; its file goes either way */
 bool spare_take(struct journal *j, const char *path, int *ret_fd);  /* as the segment at path; false: there is none */
-void spare_drop(struct journal *j);
+int spare_drop(struct journal *j);                                  /* -1: errno says why it stays */
 void journal_report(const struct journal *j, const char *cause, const char *text);
 MUST enum err journal_recover(struct journal *j,
                               enum err (*each)(void *arg, const struct journal_frame *fr, struct fault *f), void *arg,

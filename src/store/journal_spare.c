@@ -13,6 +13,7 @@
  * 2. A spare of an earlier process is dropped: whether all its zeros are there is not known.
  * 3. A log at rest keeps none: one that was not taken for SPARE_TICKS minutes goes.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -95,12 +96,12 @@ bool spare_take(struct journal *j, const char *path, int *ret_fd)
     return false;
 }
 
-void spare_drop(struct journal *j)
+int spare_drop(struct journal *j)
 {
     char path[1200];
     claim(j, 0);
     spare_path(j, path);
-    j->o.ops->unlink(j->o.ops->arg, path);
+    return j->o.ops->unlink(j->o.ops->arg, path) && errno != ENOENT ? -1 : 0;
 }
 
 void journal_tick(struct journal *j)
@@ -109,5 +110,5 @@ void journal_tick(struct journal *j)
     j->spare_ticks++;
     pthread_mutex_unlock(&j->lock);
     if (claim(j, SPARE_TICKS))
-        spare_drop(j);
+        (void)spare_drop(j);
 }

@@ -126,8 +126,9 @@ void part_rewrite_drop(struct part_rewrite *r);    /* NULL is fine */
 
 /* Takes the carry rows out of every partition, and leaves nothing of them in the files. */
 MUST enum err part_carries_clear(struct part_set *s, struct fault *f);
-/* Do files stand there that only older views read? */
-bool part_has_gone(struct part_set *s);
+/* Do files stand there that only older views read? Those that nobody reads any more, but could
+ * not be removed, are tried again; a failure is that of the removal. The flusher. */
+MUST enum err part_clear_gone(struct part_set *s, bool *ret_read, struct fault *f);
 /* Stored at once; E_NOTFOUND if the partition is gone. Closed ones stay closed. */
 MUST enum err part_carry_put(struct part_set *s, int64_t from_ns, const struct part_carry *c, size_t n, struct fault *f);
 

@@ -2,7 +2,9 @@
  * carried totals out of all of them, and whether old files are still read.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "store/part_int.h"
 
@@ -54,15 +56,55 @@ enum err part_carries_clear(struct part_set *s, struct fault *f)
     return e;
 }
 
-bool part_has_gone(struct part_set *s)
+/* NAME.N.gone; 0: it is not called so. */
+static uint32_t gone_number(struct str name)
+{
+    uint64_t n;
+    size_t end = name.n - S(".gone").n, at = end;
+    if (!str_ends(name, S(".gone")))
+        return 0;
+    while (at > 0 && name.p[at - 1] != '.')
+        at--;
+    return str_to_u64((struct str){ name.p + at, end - at }, &n) && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+/* Dropped partitions are known by views alone. */
+static bool is_read(struct part_set *s, uint32_t gone)
+{
+    bool found = false;
+    set_lock(s);
+    for (const struct part_view *v = s->view; v && !found; v = v->older)
+        for (uint32_t i = 0; i < v->n && !found; i++)
+            found = v->at[i].part->gone == gone;
+    set_unlock(s);
+    return found;
+}
+
+/* One that no view knows was left by a rename of two that failed half-way, or is just being removed. */
+static enum err remove_left(struct part_set *s, const char *name, struct fault *f)
 {
     char path[PART_PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/part/%s", s->dir, name);
+    if (s->ops->unlink(s->ops->arg, path) && errno != ENOENT)
+        return fault_set(f, errno == ENOSPC ? E_UNAVAILABLE : E_IO, 0, "remove %.150s: %s", path, strerror(errno));
+    return OK;
+}
+
+enum err part_clear_gone(struct part_set *s, bool *ret_read, struct fault *f)
+{
+    char path[PART_PATH_MAX];
+    enum err e = part_remove_stayed(s, f);
     (void)snprintf(path, sizeof path, "%s/part", s->dir);
     DIR *d = opendir(path);
-    bool has = false;
-    for (struct dirent *x; d && !has && (x = readdir(d));)
-        has = str_ends(str_c(x->d_name), S(".gone"));
+    *ret_read = false;
+    for (struct dirent *x; d && !e && (x = readdir(d));) {
+        uint32_t gone = gone_number(str_c(x->d_name));
+        if (gone && is_read(s, gone))
+            *ret_read = true;
+        else if (gone)
+            e = remove_left(s, x->d_name, f);
+    }
     if (d)
         (void)closedir(d);
-    return has;
+    return e;
 }

@@ -38,6 +38,7 @@ struct part {
     int64_t written_mono;                          /* 0: not in this run */
     struct chunk_list *list;                       /* of shown.generation, or an older one */
     int64_t list_mono;
+    struct part *next_stayed;
 };
 
 struct part_set {
@@ -55,6 +56,7 @@ struct part_set {
     struct conn *idle;
     uint32_t nopen, open_max;
     size_t list_bytes;
+    struct part *stayed;                           /* nobody names them, but their files could not be removed */
 };
 
 enum { PART_PATH_MAX = 4096 };
@@ -74,6 +76,7 @@ struct part *part_new(struct part_set *s, const char *name, int64_t from_ns, int
 void part_exchange(struct part_set *s, struct part **old, uint32_t n, struct part *fresh);
 uint64_t part_oldest_view(const struct part *p);                   /* least generation that a view shows of it; UINT64_MAX: none */
 void part_unref(struct part *p);
+MUST enum err part_remove_stayed(struct part_set *s, struct fault *f);     /* tries those files again; the flusher */
 uint64_t part_uid_new(void);
 struct catalog_part part_for_catalog(const struct part *p);
 void part_measure(struct part *p);                                 /* bytes on disk */

@@ -454,6 +454,10 @@ void part_set_close(struct part_set *s)
     while (s->nparts)
         part_forget(s, s->parts[s->nparts - 1]);
     pool_sweep(s, INT64_MAX);
+    for (struct part *p; (p = s->stayed);) {
+        s->stayed = p->next_stayed;
+        mem_free(p);
+    }
     CHECK(s->nopen == 0);
     CHECK(pthread_cond_destroy(&s->freed) == 0);
     CHECK(pthread_mutex_destroy(&s->lock) == 0);

@@ -6,6 +6,7 @@
  * is freed, and if it was dropped its files go with it: until then they stand under
  * another name (NAME.N.gone), so that the same day may begin anew beside them.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,19 +170,64 @@ struct part *part_add(struct part_set *s, const char *name, int64_t from_ns, int
     return p;
 }
 
-/* No view names it and it is not in the list: nobody else can know it. */
+/* The main file last: content without it would not be known for what it is. */
+static enum err remove_files(const struct part *p, struct fault *f)
+{
+    const struct file_ops *ops = p->set->ops;
+    char path[PART_PATH_MAX];
+    for (int k = PART_CONTENT; k >= PART_MAIN; k--) {
+        part_path(p, (enum part_kind)k, path);
+        if (ops->unlink(ops->arg, path) && errno != ENOENT)
+            return fault_set(f, errno == ENOSPC ? E_UNAVAILABLE : E_IO, 0, "remove %s: %s", path, strerror(errno));
+    }
+    return OK;
+}
+
+/* No view names it and it is not in the list: nobody else can know it. Files that cannot be
+ * removed are tried again when something is erased, and at the next start. */
 static void part_free(struct part *p)
 {
+    struct fault f;
+    struct part_set *s = p->set;
     (void)pool_exclude(p, true);                   /* closes what is idle */
-    if (p->gone || p->doomed) {
-        char path[PART_PATH_MAX];
-        part_path(p, PART_CONTENT, path);
-        (void)p->set->ops->unlink(p->set->ops->arg, path);      /* what stays is removed at the next start */
-        part_path(p, PART_MAIN, path);
-        (void)p->set->ops->unlink(p->set->ops->arg, path);
-    }
+    bool stays = (p->gone || p->doomed) && remove_files(p, &f);
     list_drop(p);
-    mem_free(p);
+    if (!stays) {
+        mem_free(p);
+        return;
+    }
+    set_lock(s);
+    p->next_stayed = s->stayed;
+    s->stayed = p;
+    set_unlock(s);
+}
+
+/* A name that is in use again is not that of old files any more. */
+static bool is_in_use(const struct part_set *s, const struct part *old)
+{
+    for (uint32_t i = 0; i < s->nparts && !old->gone; i++)
+        if (strcmp(s->parts[i]->name, old->name) == 0)
+            return true;
+    return false;
+}
+
+enum err part_remove_stayed(struct part_set *s, struct fault *f)
+{
+    for (;;) {
+        set_lock(s);
+        struct part *p = s->stayed;
+        set_unlock(s);
+        enum err e = p && !is_in_use(s, p) ? remove_files(p, f) : OK;
+        if (e || !p)
+            return e;
+        set_lock(s);
+        struct part **at = &s->stayed;             /* others may have come before it */
+        while (*at != p)
+            at = &(*at)->next_stayed;
+        *at = p->next_stayed;
+        set_unlock(s);
+        mem_free(p);
+    }
 }
 
 void part_unref(struct part *p)

@@ -1,12 +1,13 @@
 /* The store stopped at every operation on its disk. A child writes known requests, to all
- * tables and many days, with flushes, compaction, closing and reopening of days, a month merged, retention, backups and a
- * clean stop between, and ends at its Nth operation; the store is opened again and must hold
- * every acknowledged row exactly once, and of the other requests all rows or none. For every
+ * tables and many days, with flushes, compaction, closing and reopening of days, a month merged, retention, backups, a
+ * clean stop and a session erased between, and ends at its Nth operation; the store is opened again and must hold
+ * every acknowledged row exactly once, and of the other requests all rows or none; and no row of
+ * the erased session, once erasing it was acknowledged as begun, however often it is sent. For every
  * N until the child gets through; disk.h has the ways in which an operation ends.
  *
  * At some stops everything is sent once more, as a client would that heard no answer, and at
  * some once more after a flush: now every row stands exactly once. A backup that looks complete
- * must be so, which is looked at there, too.
+ * must be so, which is looked at there, too. Once erasing began the files are searched for the name.
  *
  *   crash WAY [FIRST [STEP [twice]]]     one way; from the FIRST operation on, every STEPth; all if not given.
  *                                        twice: the start after it is stopped at each of its operations, too
@@ -15,6 +16,7 @@
  */
 #include "disk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,7 @@
 
 #include "../support/store_model.h"
 #include "store/backup_int.h"
+#include "store/check.h"
 #include "store/store_int.h"
 
 enum {
@@ -36,7 +39,7 @@ enum {
 
 /* ---- the script ------------------------------------------------------------ */
 
-enum act { WRITE, FLUSH, HOURS, TICK, KEEP_DAYS, BACKUP, REOPEN };
+enum act { WRITE, FLUSH, HOURS, TICK, KEEP_DAYS, BACKUP, REOPEN, ERASE };
 enum kind { DELTA, CUMULATIVE, GAUGE, LOG, PROMPT, SPAN, MOVED };
 
 struct step {
@@ -60,15 +63,19 @@ static const struct step script[] = {
     { WRITE, PROMPT, 20, 5 },    { WRITE, SPAN, 0, 3 },     { HOURS, .n = 30 * 24 },     { TICK },
     { TICK },                    { KEEP_DAYS, .n = 45 },    { TICK },                    { WRITE, GAUGE, 0, 11 },
     { FLUSH },
-    { WRITE, GAUGE, 0, 11 },     { WRITE, PROMPT, 0, 12 },
+    { WRITE, GAUGE, 0, 11 },     { WRITE, PROMPT, 0, 20 },  { WRITE, PROMPT, 20, 21 },   { WRITE, LOG, 0, 9 },
+    { FLUSH },                   { WRITE, SPAN, 20, 22 },   { ERASE },                   { WRITE, PROMPT, 20, 21 },
+    { WRITE, SPAN, 20, 22 },     { WRITE, PROMPT, 0, 12 },
 };
-enum { IDS = 20 };
+enum { IDS = 23, GONE = 20 };                      /* from GONE on: of the session that is erased */
 
 static struct shared {
     struct disk_log log;                           /* of the child */
     bool acked[IDS];
     bool backed[IDS];                              /* acknowledged before the newest complete backup began */
     bool dropping;                                 /* retention may have begun */
+    bool erasing, erased;                          /* it was asked for; and that was acknowledged */
+    bool left;                                     /* it was called done, and files of the log have some of it */
 } *shared;
 
 static enum way how;
@@ -76,6 +83,7 @@ static const char *const ways[WAYS] = { "stopped", "torn", "lost", "refused", "f
 
 /* ---- requests ---------------------------------------------------------------- */
 
+static const char gone[] = "forgotten-session";
 static int64_t base_ns;                            /* when the script begins */
 
 static void put(struct bed_row *r, enum place place, const char *name, struct value v)
@@ -100,7 +108,7 @@ static void make_row(struct bed_row *r, const struct step *s, uint32_t i, struct
         return;
     }
     put(r, PLACE_FIELD, s->kind == SPAN ? "name" : "body", key);
-    put(r, PLACE_ATTR, "session.id", value_str(arena_fmt(mem, "s%u", s->id % 3)));
+    put(r, PLACE_ATTR, "session.id", value_str(s->id >= GONE ? str_c(gone) : arena_fmt(mem, "s%u", s->id % 3)));
     if (s->kind == PROMPT)
         put(r, PLACE_ATTR, "prompt", value_str(arena_fmt(mem, "%0400u", s->id)));
     if (s->kind == SPAN) {
@@ -140,6 +148,39 @@ static void make_backup(struct bed *b)
         memcpy(shared->backed, before, sizeof before);
 }
 
+/* Is the erased session's name in a file of the log? */
+static bool log_names_it(const struct bed *b)
+{
+    char folder[400], path[700];
+    bool found = false;
+    bed_path(b, "log", folder);
+    DIR *d = opendir(folder);
+    for (struct dirent *x; d && !found && (x = readdir(d));) {
+        CLEANUP(buf_done) struct buf bytes = { 0 };
+        struct fault f;
+        buf_init(&bytes, (size_t)64 << 20);
+        (void)snprintf(path, sizeof path, "%s/%s", folder, x->d_name);
+        found = x->d_name[0] != '.' && !file_read(path, (size_t)64 << 20, &bytes, &f) &&
+                str_find(buf_view(&bytes), str_c(gone)) != SIZE_MAX;
+    }
+    if (d)
+        (void)closedir(d);
+    return found;
+}
+
+static void erase(struct bed *b)
+{
+    struct str session = str_c(gone);
+    struct erase_req r = { .sessions = &session, .nsessions = 1 };
+    struct fault f;
+    shared->erasing = true;
+    if (store_erase_begin(b->store, &r, &f))
+        return;
+    shared->erased = true;
+    if (!store_erase_wait(b->store, &f))           /* what failed goes on at the next start */
+        shared->left = log_names_it(b);
+}
+
 /* false: there is no going on. */
 static bool run_step(struct bed *b, const struct step *s)
 {
@@ -171,6 +212,9 @@ static bool run_step(struct bed *b, const struct step *s)
     case REOPEN:
         bed_close(b);
         return !bed_open(b, &f);
+    case ERASE:
+        erase(b);
+        return true;
     }
     return false;
 }
@@ -292,6 +336,7 @@ static bool stand_once(struct bed *b, const bool *acked, bool all, unsigned stop
     for (unsigned id = 0; id < IDS; id++) {
         if (!expected[id].known)
             continue;
+        bool goes = id >= GONE && shared->erasing;
         bool may_go = expected[id].old && shared->dropping && !all;
         const unsigned *n = c.at[id];
         unsigned least = n[0], most = n[0];
@@ -299,8 +344,8 @@ static bool stand_once(struct bed *b, const bool *acked, bool all, unsigned stop
             least = MIN(least, n[k]);
             most = MAX(most, n[k]);
         }
-        bool missing = least == 0 && (all || (acked[id] && !may_go));
-        if (most > 1 || missing || (!may_go && !is_whole(n))) {
+        bool missing = least == 0 && !goes && (all || (acked[id] && !may_go));
+        if (most > (goes && shared->erased ? 0 : 1) || missing || (!may_go && !is_whole(n))) {
             printf("FAIL %s at %u, %s: request %u stands %u %u %u times (acknowledged: %d)\n", ways[how], stop, when, id, n[0], n[1], n[2],
                    acked[id]);
             good = false;
@@ -328,9 +373,12 @@ static bool send_all(struct bed *b, unsigned stop)
 static bool opens(struct bed *b, unsigned stop)
 {
     struct fault f = { 0 };
-    if (bed_open(b, &f))
-        printf("FAIL %s at %u: does not open: %s\n", ways[how], stop, f.msg);
-    return b->store != NULL;
+    enum err e = bed_open(b, &f);
+    if (!e)
+        e = store_erase_wait(b->store, &f);        /* what was begun is completed */
+    if (e)
+        printf("FAIL %s at %u: does not %s: %s\n", ways[how], stop, b->store ? "erase" : "open", f.msg);
+    return !e;
 }
 
 static bool close_bed(struct bed *b)
@@ -357,12 +405,32 @@ static bool check_more(struct bed *b, unsigned stop, bool deep)
            stand_once(b, nothing, true, stop, "opened again");
 }
 
+static void tell(void *arg, const struct check_finding *x)
+{
+    (void)arg;
+    if (x->kind != CHECK_NOTE)
+        printf("   " STR_FMT ": " STR_FMT "\n", STR_ARG(x->file), STR_ARG(x->text));
+}
+
+/* Nothing is damaged, and no byte of any file names whom erasing was begun for. */
+static bool check_files(const struct bed *b, unsigned stop)
+{
+    struct str session = str_c(gone);
+    struct check_req r = { .dir = str_c(b->dir), .decoder = b->cfg.decoder, .texts = &session, .ntexts = shared->erased, .tell = tell };
+    struct check_totals t = { 0 };
+    struct fault f = { 0 };
+    enum err e = store_check(&r, &t, &f);
+    if (e || t.damage || t.found || shared->left)
+        printf("FAIL %s at %u: the files: %s\n", ways[how], stop, shared->left ? "the log had what was erased" : f.msg);
+    return !e && !t.damage && !t.found && !shared->left;
+}
+
 static bool check(struct bed *b, unsigned stop)
 {
     bool good = opens(b, stop) && stand_once(b, shared->acked, false, stop, "opened");
     if (good && stop % AGAIN == 0)
         good = check_more(b, stop, stop % DEEP == 0);
-    return close_bed(b) && good;
+    return close_bed(b) && good && (!shared->erased || check_files(b, stop));
 }
 
 /* What is called complete is, and has what was acknowledged before. */
