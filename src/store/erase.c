@@ -512,9 +512,12 @@ enum err store_erase_wait(struct store *s, struct fault *f)
 {
     GUARD(&s->lock);
     const struct erase_state *st = &s->erase_state;
-    while (st->phase != ERASE_DONE && st->phase != ERASE_NONE && !st->fault.code)
+    uint64_t failures = s->flush_failures;         /* what came before is flushed first, and that may fail, too */
+    while (st->phase != ERASE_DONE && st->phase != ERASE_NONE && !st->fault.code && failures == s->flush_failures)
         pthread_cond_wait(&s->flushed_cond, &s->lock);
-    if (f && st->fault.code)
-        *f = st->fault;
-    return st->fault.code;
+    bool done = st->phase == ERASE_DONE || st->phase == ERASE_NONE;
+    if (done && !st->fault.code)
+        return OK;
+    const struct fault *why = st->fault.code ? &st->fault : &s->flush_fault;
+    return fault_set(f, why->code ? why->code : E_IO, 0, "%s", why->msg);
 }
