@@ -433,7 +433,7 @@ static void damage_is_told_by_name(void **state)
         (void)snprintf(away, sizeof away, "%s.away", path);
         const int64_t at[] = { 0, (int64_t)l.at[i].bytes / 2, (int64_t)l.at[i].bytes - 1 };
         for (size_t k = 0; k < LEN(at); k++) {
-            char c;
+            char c = 0;
             CLEANUP(fd_closep) int fd = open(path, O_RDWR);
             assert_true(fd >= 0 && pread(fd, &c, 1, at[k]) == 1);
             c ^= 4;
