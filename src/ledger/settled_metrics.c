@@ -147,8 +147,8 @@ static struct column source_column(struct arena *mem, const uint8_t *origin, uin
 {
     struct value *dict = arena_new(mem, struct value, ORIGIN_TRANSCRIPT + 2);
     uint32_t *codes = arena_raw(mem, uint32_t, nruns + 1);
-    for (uint8_t o = ORIGIN_OTLP; o <= ORIGIN_TRANSCRIPT; o++)
-        dict[o] = value_str(source_text(o));
+    for (uint32_t o = ORIGIN_OTLP; o <= ORIGIN_TRANSCRIPT; o++)
+        dict[o] = value_str(source_text((uint8_t)o));
     for (uint32_t r = 0; r < nruns; r++)
         codes[r] = MIN(origin[r], (uint8_t)ORIGIN_TRANSCRIPT);
     return (struct column){ .key = { PLACE_LABEL, S("ccmon_source") }, .code = codes, .dict = dict, .ndict = ORIGIN_TRANSCRIPT + 1 };

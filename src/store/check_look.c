@@ -103,7 +103,7 @@ static void look_packed(struct checker *c, struct str bytes, size_t before, cons
         struct str in = str_sub(bytes, at, bytes.n);
         buf_clear(&c->unpacked);
         zip_unzstd_some(in, PIECE_MAX, &c->unpacked);
-        check_look_bytes(c, buf_view(&c->unpacked), "%s, packed at byte %llu", where, (unsigned long long)(offset + at));
+        check_look_bytes(c, buf_view(&c->unpacked), "%s, packed at byte %llu", where, (unsigned long long)offset + at);
         at += zstd_magic.n;
     }
 }
@@ -145,7 +145,7 @@ void check_look_raw(struct checker *c, const char *path)
         for (uint32_t i = 0; i < c->nforms; i++)
             if (has(&c->forms[i], bytes, before))
                 check_tell(c, CHECK_FOUND, "its bytes from %llu on: \"" STR_FMT "\"",
-                           (unsigned long long)(offset + str_find(bytes, c->forms[i].bytes)), STR_ARG(c->forms[i].text));
+                           (unsigned long long)offset + str_find(bytes, c->forms[i].bytes), STR_ARG(c->forms[i].text));
         look_packed(c, bytes, before, "its bytes", offset);
         if (n < WINDOW)
             return;
