@@ -171,7 +171,7 @@ static enum err read_keys(struct sorter *x, uint32_t chunk, struct fault *f)
         struct group g = { 0 };
         for (uint32_t k = 0; k < x->keys->n; k++)
             g.key[k] = number_at(x, k, &l[k], i);
-        if (!i || memcmp(g.key, last.key, sizeof g.key))
+        if (!i || memcmp(g.key, last.key, sizeof g.key) != 0)
             at = group_number(x, &g);
         last = g;
         note_first(x, g.key[x->keys->session], b.time_ns[i]);

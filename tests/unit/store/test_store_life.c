@@ -388,10 +388,12 @@ static void metadata_stays(void **state)
 static struct {
     bool log, parts;                               /* what has no room */
     bool shut;                                     /* partitions are not written as long as it is */
+    bool stuck;                                    /* somebody came to the gate since */
 } disk;
 
 static void shut_gate(bool shut)
 {
+    __atomic_store_n(&disk.stuck, false, __ATOMIC_RELEASE);
     __atomic_store_n(&disk.shut, shut, __ATOMIC_RELEASE);
 }
 
@@ -416,8 +418,10 @@ static int disk_before(void *arg, enum vfs_op op, const char *path, size_t *n)
     (void)arg, (void)n;
     if (op != VFS_WRITE || !strstr(path, "/part/"))
         return 0;
-    while (__atomic_load_n(&disk.shut, __ATOMIC_ACQUIRE))
+    while (__atomic_load_n(&disk.shut, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&disk.stuck, true, __ATOMIC_RELEASE);
         sched_yield();
+    }
     return __atomic_load_n(&disk.parts, __ATOMIC_ACQUIRE) ? ENOSPC : 0;
 }
 
@@ -624,6 +628,8 @@ static void a_stop_with_much_to_flush(void **state)
     struct bed_req first = some_logs(&b, b.now_ns, 0, 10), second = some_logs(&b, b.now_ns, 10, 5);
     must_write(&b, &first);                        /* sealed, and stuck at the gate */
     must_write(&b, &second);
+    while (!__atomic_load_n(&disk.stuck, __ATOMIC_ACQUIRE))
+        sched_yield();
     assert_int_equal(pthread_create(&r.thread, NULL, stop_late, &r), 0);
     bed_close(&b);
     pthread_join(r.thread, NULL);
