@@ -99,12 +99,6 @@ static bool begin(struct backup_job *j, struct str to)
 
 /* ---- over HTTP ----------------------------------------------------------------- */
 
-static void kv_u64(struct jw *w, struct str key, uint64_t v)
-{
-    jw_key(w, key);
-    jw_u64(w, v);
-}
-
 static void put_job(struct backup_job *j, struct jw *w)
 {
     static const struct str names[] = { [NONE] = S("none"), [RUNNING] = S("running"), [DONE] = S("done"), [FAILED] = S("failed") };
@@ -112,17 +106,17 @@ static void put_job(struct backup_job *j, struct jw *w)
     jw_obj(w);
     jw_kv_str(w, S("state"), names[j->state]);
     jw_kv_str(w, S("to"), str_c(j->to));
-    kv_u64(w, S("files_done"), atomic_load(&j->files_done));
-    kv_u64(w, S("partitions"), atomic_load(&j->files_all));
+    jw_kv_u64(w, S("files_done"), atomic_load(&j->files_done));
+    jw_kv_u64(w, S("partitions"), atomic_load(&j->files_all));
     if (j->state == FAILED)
         jw_kv_str(w, S("error"), str_c(j->fault.msg));
     if (j->state == DONE) {
         jw_kv_str(w, S("name"), str_c(j->result.name));
-        kv_u64(w, S("files"), j->result.files);
-        kv_u64(w, S("bytes"), j->result.bytes);
-        kv_u64(w, S("linked"), j->result.linked);
-        kv_u64(w, S("copied_bytes"), j->result.copied_bytes);
-        kv_u64(w, S("seq"), j->result.seq);
+        jw_kv_u64(w, S("files"), j->result.files);
+        jw_kv_u64(w, S("bytes"), j->result.bytes);
+        jw_kv_u64(w, S("linked"), j->result.linked);
+        jw_kv_u64(w, S("copied_bytes"), j->result.copied_bytes);
+        jw_kv_u64(w, S("seq"), j->result.seq);
     }
     jw_obj_end(w);
     pthread_mutex_unlock(&j->lock);

@@ -12,19 +12,13 @@
 
 enum { ANSWER_BYTES = 64 << 10, FORMS_PER_TEXT = 1 + WHOSE_COUNT };
 
-static void kv_u64(struct jw *w, struct str key, uint64_t v)
-{
-    jw_key(w, key);
-    jw_u64(w, v);
-}
-
 static void put_counts(struct jw *w, const struct erase_counts *n)
 {
-    kv_u64(w, S("samples"), n->rows[TABLE_SAMPLE]);
-    kv_u64(w, S("logs"), n->rows[TABLE_LOG]);
-    kv_u64(w, S("spans"), n->rows[TABLE_SPAN]);
-    kv_u64(w, S("partitions"), n->partitions);
-    kv_u64(w, S("sessions"), n->sessions);
+    jw_kv_u64(w, S("samples"), n->rows[TABLE_SAMPLE]);
+    jw_kv_u64(w, S("logs"), n->rows[TABLE_LOG]);
+    jw_kv_u64(w, S("spans"), n->rows[TABLE_SPAN]);
+    jw_kv_u64(w, S("partitions"), n->partitions);
+    jw_kv_u64(w, S("sessions"), n->sessions);
     jw_kv_i64(w, S("oldest_ms"), n->oldest_ns / NS_PER_MS);
     jw_kv_i64(w, S("newest_ms"), n->newest_ns / NS_PER_MS);
 }
@@ -37,13 +31,13 @@ static void put_state(struct jw *w, const struct erase_state *st)
     };
     jw_kv_str(w, S("phase"), names[st->phase]);
     put_counts(w, &st->done);
-    kv_u64(w, S("looked_at"), st->looked_at);
-    kv_u64(w, S("all"), st->all);
-    kv_u64(w, S("set_aside"), st->dropped);
+    jw_kv_u64(w, S("looked_at"), st->looked_at);
+    jw_kv_u64(w, S("all"), st->all);
+    jw_kv_u64(w, S("set_aside"), st->dropped);
     jw_kv_bool(w, S("held"), st->held);
     jw_kv_str(w, S("error"), str_c(st->fault.msg));
-    kv_u64(w, S("known"), st->known);
-    kv_u64(w, S("left_out"), st->left_out);
+    jw_kv_u64(w, S("known"), st->known);
+    jw_kv_u64(w, S("left_out"), st->left_out);
 }
 
 /* ---- who is meant -------------------------------------------------------------------- */

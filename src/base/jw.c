@@ -246,6 +246,12 @@ void jw_kv_i64(struct jw *w, struct str key, int64_t v)
     jw_i64(w, v);
 }
 
+void jw_kv_u64(struct jw *w, struct str key, uint64_t v)
+{
+    jw_key(w, key);
+    jw_u64(w, v);
+}
+
 void jw_kv_bool(struct jw *w, struct str key, bool v)
 {
     jw_key(w, key);

@@ -32,4 +32,5 @@ void jw_null(struct jw *w);
 void jw_raw(struct jw *w, struct str json);        /* already JSON: one value */
 void jw_kv_str(struct jw *w, struct str key, struct str s);
 void jw_kv_i64(struct jw *w, struct str key, int64_t v);
+void jw_kv_u64(struct jw *w, struct str key, uint64_t v);
 void jw_kv_bool(struct jw *w, struct str key, bool v);

@@ -21,12 +21,6 @@ enum { LIST_FORMAT = 1, LIST_BYTES_MAX = 64 << 20, FILES_MAX = 100000 };
 
 /* ---- writing ----------------------------------------------------------------- */
 
-static void kv_u64(struct jw *w, struct str key, uint64_t v)
-{
-    char text[24];
-    jw_kv_str(w, key, (struct str){ text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)v) });
-}
-
 static void kv_i64(struct jw *w, struct str key, int64_t v)
 {
     char text[24];
@@ -44,7 +38,7 @@ enum err backup_list_write(const struct file_ops *ops, const char *path, const s
     jw_kv_str(&w, S("ccmon"), l->version);
     kv_i64(&w, S("made_ns"), l->made_ns);
     jw_kv_str(&w, S("source"), l->source);
-    kv_u64(&w, S("seq"), l->seq);
+    jw_kv_u64(&w, S("seq"), l->seq);
     jw_key(&w, S("rows"));
     jw_arr(&w);
     for (int t = 0; t < TABLE_COUNT; t++)
@@ -55,9 +49,9 @@ enum err backup_list_write(const struct file_ops *ops, const char *path, const s
     for (uint32_t i = 0; i < l->n; i++) {
         jw_obj(&w);
         jw_kv_str(&w, S("name"), l->at[i].name);
-        kv_u64(&w, S("bytes"), l->at[i].bytes);
-        kv_u64(&w, S("sum"), l->at[i].sum);
-        kv_u64(&w, S("ino"), l->at[i].ino);
+        jw_kv_u64(&w, S("bytes"), l->at[i].bytes);
+        jw_kv_u64(&w, S("sum"), l->at[i].sum);
+        jw_kv_u64(&w, S("ino"), l->at[i].ino);
         kv_i64(&w, S("mtime_ns"), l->at[i].mtime_ns);
         jw_obj_end(&w);
     }

@@ -15,40 +15,34 @@ void web_put_ns(struct jw *w, struct str key, int64_t ns)
     jw_kv_str(w, key, (struct str){ text, n });
 }
 
-static void put_u64(struct jw *w, struct str key, uint64_t v)
-{
-    jw_key(w, key);
-    jw_u64(w, v);
-}
-
 static void put_store(struct jw *w, const struct source_stats *s)
 {
     bool empty = !s->rows[TABLE_SAMPLE] && !s->rows[TABLE_LOG] && !s->rows[TABLE_SPAN];
     jw_kv_bool(w, S("empty"), empty);
-    put_u64(w, S("seq"), s->seq);
+    jw_kv_u64(w, S("seq"), s->seq);
     jw_key(w, S("rows"));
     jw_obj(w);
-    put_u64(w, S("samples"), s->rows[TABLE_SAMPLE]);
-    put_u64(w, S("logs"), s->rows[TABLE_LOG]);
-    put_u64(w, S("spans"), s->rows[TABLE_SPAN]);
+    jw_kv_u64(w, S("samples"), s->rows[TABLE_SAMPLE]);
+    jw_kv_u64(w, S("logs"), s->rows[TABLE_LOG]);
+    jw_kv_u64(w, S("spans"), s->rows[TABLE_SPAN]);
     jw_obj_end(w);
     web_put_ns(w, S("oldest_ns"), s->oldest_ns);
     web_put_ns(w, S("newest_ns"), s->newest_ns);
     web_put_ns(w, S("last_recv_ns"), s->last_recv_ns);
-    put_u64(w, S("duplicates"), s->duplicates);
-    put_u64(w, S("moved"), s->moved);
-    put_u64(w, S("refused"), s->refused);
-    put_u64(w, S("erased"), s->erased);
+    jw_kv_u64(w, S("duplicates"), s->duplicates);
+    jw_kv_u64(w, S("moved"), s->moved);
+    jw_kv_u64(w, S("refused"), s->refused);
+    jw_kv_u64(w, S("erased"), s->erased);
     jw_key(w, S("retention"));
     jw_obj(w);
-    put_u64(w, S("rows_gone"), s->retained_rows);
-    put_u64(w, S("partitions_gone"), s->retained_partitions);
+    jw_kv_u64(w, S("rows_gone"), s->retained_rows);
+    jw_kv_u64(w, S("partitions_gone"), s->retained_partitions);
     web_put_ns(w, S("next_ns"), s->retention_next_ns);
-    put_u64(w, S("next_rows"), s->retention_next_rows);
+    jw_kv_u64(w, S("next_rows"), s->retention_next_rows);
     jw_obj_end(w);
-    put_u64(w, S("disk_bytes"), s->disk_bytes);
-    put_u64(w, S("log_bytes"), s->log_bytes);
-    put_u64(w, S("partitions"), s->partitions);
+    jw_kv_u64(w, S("disk_bytes"), s->disk_bytes);
+    jw_kv_u64(w, S("log_bytes"), s->log_bytes);
+    jw_kv_u64(w, S("partitions"), s->partitions);
     jw_kv_bool(w, S("read_only"), s->read_only);
     jw_kv_str(w, S("reason"), str_c(s->reason));
 }
