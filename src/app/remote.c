@@ -89,6 +89,20 @@ static enum err same_data(const struct config *c, const struct remote *r, struct
     return OK;
 }
 
+bool remote_option(struct remote_to *to, const char *user_option, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        struct str *at;
+    } texts[] = { { "--url", &to->url }, { "--token", &to->token }, { user_option, &to->user }, { "--ca", &to->ca } };
+    for (size_t i = 0; i < LEN(texts); i++)
+        if (!strcmp(name, texts[i].name)) {
+            *texts[i].at = str_c(value);
+            return true;
+        }
+    return false;
+}
+
 enum err remote_open(const struct config *c, const struct remote_to *to, struct arena *mem, struct remote *ret,
                      struct tls_client **ret_tls, struct fault *f)
 {
@@ -156,6 +170,31 @@ static void read_listeners(struct json *j, struct arena *mem, struct remote_stat
         }
         if (s->nlisteners < LEN(s->listeners))
             s->listeners[s->nlisteners++] = l;
+    }
+}
+
+static void take_member(const struct json *j, const struct remote_member *m, struct arena *mem)
+{
+    uint64_t v;
+    if (m->text && j->tok == J_STR)
+        *m->text = arena_str(mem, j->s);
+    if (m->number && j->tok == J_NUM && str_to_u64(j->s, &v))
+        *m->number = v;
+    if (m->truth && (j->tok == J_TRUE || j->tok == J_FALSE))
+        *m->truth = j->tok == J_TRUE;
+}
+
+void remote_members(struct str body, struct arena *mem, const struct remote_member *m, size_t n)
+{
+    struct json j;
+    json_init(&j, body, mem);
+    for (bool in = json_next(&j) == J_OBJ; in && json_next(&j) == J_KEY;) {
+        struct str key = arena_str(mem, j.s);
+        json_next(&j);
+        for (size_t i = 0; i < n; i++)
+            if (str_eq(m[i].key, key))
+                take_member(&j, &m[i], mem);
+        json_skip(&j);
     }
 }
 

@@ -24,6 +24,8 @@ struct str remote_authorization(struct str user, struct str token, struct arena 
 struct remote_to {
     struct str url, token, user, ca;
 };
+/* Takes --url, --token, --ca and `user_option`; false: it is another option. */
+bool remote_option(struct remote_to *to, const char *user_option, const char *name, const char *value);
 /* Without a url, the server must be the one that has the configuration's data directory: nobody
  * else's is to be copied or erased from. *ret_tls is the caller's, whatever comes back. */
 MUST enum err remote_open(const struct config *c, const struct remote_to *to, struct arena *mem, struct remote *ret,
@@ -34,6 +36,15 @@ MUST enum err remote_get(const struct remote *r, struct str path, struct arena *
 MUST enum err remote_post(const struct remote *r, struct str path, struct str form, struct arena *mem, int *ret_status, struct str *ret,
                           struct fault *f);
 struct str remote_encode(struct str s, struct arena *mem);     /* for a URL or a form */
+
+/* Members of an answer that is one flat object, each where it goes; what is of another kind stays as it was. */
+struct remote_member {
+    struct str key;
+    struct str *text;
+    uint64_t *number;
+    bool *truth;
+};
+void remote_members(struct str body, struct arena *mem, const struct remote_member *m, size_t n);
 
 /* What `setup --wait` and the doctor look at. */
 struct remote_status {

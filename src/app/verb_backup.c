@@ -59,15 +59,8 @@ static int failed(const char *what, const struct fault *f)
 static int take(void *arg, const char *name, const char *value)
 {
     struct saver *s = arg;
-    const struct {
-        const char *name;
-        struct str *at;
-    } texts[] = { { "--url", &s->to.url }, { "--token", &s->to.token }, { "--user", &s->to.user }, { "--ca", &s->to.ca } };
-    for (size_t i = 0; i < LEN(texts); i++)
-        if (!strcmp(name, texts[i].name)) {
-            *texts[i].at = str_c(value);
-            return 0;
-        }
+    if (remote_option(&s->to, "--user", name, value))
+        return 0;
     s->replace |= !strcmp(name, "--replace");
     s->verify |= !strcmp(name, "--verify");
     return value ? serve_option(&s->o, name, value) : 0;
@@ -89,38 +82,15 @@ struct answer {
     uint64_t files, files_done, bytes, linked, copied_bytes;
 };
 
-static uint64_t number(const struct json *j)
-{
-    uint64_t v = 0;
-    return j->tok == J_NUM && str_to_u64(j->s, &v) ? v : 0;
-}
-
 static void read_answer(struct str body, struct arena *mem, struct answer *ret)
 {
-    struct json j;
     struct answer a = { 0 };
-    const struct {
-        struct str key;
-        struct str *text;
-        uint64_t *number;
-    } members[] = {
-        { S("state"), &a.state, NULL },         { S("error"), &a.error, NULL },   { S("name"), &a.name, NULL },
-        { S("files"), NULL, &a.files },         { S("bytes"), NULL, &a.bytes },   { S("linked"), NULL, &a.linked },
-        { S("copied_bytes"), NULL, &a.copied_bytes }, { S("files_done"), NULL, &a.files_done },
+    const struct remote_member members[] = {
+        { S("state"), .text = &a.state },     { S("error"), .text = &a.error },       { S("name"), .text = &a.name },
+        { S("files"), .number = &a.files },   { S("bytes"), .number = &a.bytes },     { S("linked"), .number = &a.linked },
+        { S("copied_bytes"), .number = &a.copied_bytes }, { S("files_done"), .number = &a.files_done },
     };
-    json_init(&j, body, mem);
-    for (bool in = json_next(&j) == J_OBJ; in && json_next(&j) == J_KEY;) {
-        struct str key = arena_str(mem, j.s);
-        json_next(&j);
-        for (size_t i = 0; i < LEN(members); i++)
-            if (str_eq(members[i].key, key)) {
-                if (members[i].text && j.tok == J_STR)
-                    *members[i].text = arena_str(mem, j.s);
-                if (members[i].number)
-                    *members[i].number = number(&j);
-            }
-        json_skip(&j);
-    }
+    remote_members(body, mem, members, LEN(members));
     *ret = a;
 }
 

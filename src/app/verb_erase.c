@@ -66,15 +66,8 @@ static int add_text(struct str *at, uint32_t *n, const char *value)
 static int take(void *arg, const char *name, const char *value)
 {
     struct eraser *e = arg;
-    const struct {
-        const char *name;
-        struct str *at;
-    } texts[] = { { "--url", &e->to.url }, { "--token", &e->to.token }, { "--user-of-page", &e->to.user }, { "--ca", &e->to.ca } };
-    for (size_t i = 0; i < LEN(texts); i++)
-        if (!strcmp(name, texts[i].name)) {
-            *texts[i].at = str_c(value);
-            return 0;
-        }
+    if (remote_option(&e->to, "--user-of-page", name, value))
+        return 0;
     if (!strcmp(name, "--session"))
         return add_text(e->sessions, &e->nsessions, value);
     if (!strcmp(name, "--user"))
@@ -94,32 +87,13 @@ static int failed(const struct fault *f)
 
 static void read_told(struct str body, struct arena *mem, struct told *ret)
 {
-    struct json j;
     struct told t = { 0 };
-    const struct {
-        struct str key;
-        struct str *text;
-        uint64_t *number;
-    } members[] = {
-        { S("phase"), &t.phase, NULL },     { S("error"), &t.error, NULL },           { S("samples"), NULL, &t.samples },
-        { S("logs"), NULL, &t.logs },       { S("spans"), NULL, &t.spans },           { S("partitions"), NULL, &t.partitions },
-        { S("sessions"), NULL, &t.sessions }, { S("set_aside"), NULL, &t.set_aside },
+    const struct remote_member members[] = {
+        { S("phase"), .text = &t.phase },     { S("error"), .text = &t.error },       { S("samples"), .number = &t.samples },
+        { S("logs"), .number = &t.logs },     { S("spans"), .number = &t.spans },     { S("partitions"), .number = &t.partitions },
+        { S("sessions"), .number = &t.sessions }, { S("set_aside"), .number = &t.set_aside }, { S("held"), .truth = &t.held },
     };
-    json_init(&j, body, mem);
-    for (bool in = json_next(&j) == J_OBJ; in && json_next(&j) == J_KEY;) {
-        struct str key = arena_str(mem, j.s);
-        json_next(&j);
-        for (size_t i = 0; i < LEN(members); i++)
-            if (str_eq(members[i].key, key)) {
-                if (members[i].text && j.tok == J_STR)
-                    *members[i].text = arena_str(mem, j.s);
-                if (members[i].number && (j.tok != J_NUM || !str_to_u64(j.s, members[i].number)))
-                    *members[i].number = 0;
-            }
-        if (str_eq(key, S("held")))
-            t.held = j.tok == J_TRUE;
-        json_skip(&j);
-    }
+    remote_members(body, mem, members, LEN(members));
     *ret = t;
 }
 
