@@ -11,32 +11,13 @@
 
 #define LOOKBACK_NS (INT64_C(35) * NS_PER_DAY)
 
-/* A series by its labels: the sum of their hashes, so that their order does not matter. */
-static struct id128 add_label(struct id128 id, struct str name, struct str text)
-{
-    if (!text.n)
-        return id;
-    struct id128 n = hash128(name), h = hash128_seeded(text, n.lo ^ n.hi);
-    return (struct id128){ id.hi + h.hi, id.lo + h.lo };
-}
-
+/* As block_run_id() has it of a run. */
 static struct id128 key_id(const struct base_key *k, const struct str *names)
 {
     struct id128 id = { 0 };
     for (uint32_t i = 0; i < k->nlabels; i++)
-        if (k->labels[i].v.type == V_STR)
-            id = add_label(id, names[k->labels[i].col], k->labels[i].v.s);
-    return id;
-}
-
-static struct id128 run_id(const struct block *b, uint32_t run)
-{
-    struct id128 id = { 0 };
-    for (uint32_t c = 0; c < b->ncols; c++) {
-        struct value v = column_value(&b->cols[c], run);
-        if (b->cols[c].key.place == PLACE_LABEL && v.type == V_STR)
-            id = add_label(id, b->cols[c].key.name, v.s);
-    }
+        if (k->labels[i].v.type == V_STR && k->labels[i].v.s.n)
+            id128_add(&id, label_id128(label_seed(names[k->labels[i].col]), k->labels[i].v.s));
     return id;
 }
 
@@ -86,7 +67,7 @@ static struct stream *stream_of(struct streams *s, struct id128 series, int64_t 
 static void add_run(struct streams *s, const struct block *b, uint32_t run)
 {
     enum temporality t = (enum temporality)b->temporality[run];
-    struct id128 id = run_id(b, run);
+    struct id128 id = block_run_id(b, run);
     for (uint32_t i = run ? b->run_end[run - 1] : 0; i < b->run_end[run]; i++) {
         struct stream *x = stream_of(s, id, t == TEMPORALITY_DELTA ? 0 : b->start_ns[i], t);
         bool first = x->last_ns == INT64_MIN;

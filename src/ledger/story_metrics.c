@@ -21,24 +21,10 @@ struct points {
     size_t n, cap;
 };
 
-static struct id128 series_of(const struct block *b, uint32_t run)
-{
-    struct id128 id = { 0 };
-    for (uint32_t c = 0; c < b->ncols; c++) {
-        struct value v = column_value(&b->cols[c], run);
-        if (b->cols[c].key.place != PLACE_LABEL || v.type != V_STR)
-            continue;
-        struct id128 n = hash128(b->cols[c].key.name), h = hash128_seeded(v.s, n.lo ^ n.hi);
-        id.hi += h.hi;
-        id.lo += h.lo;
-    }
-    return id;
-}
-
 static void take_block(struct points *p, const struct block *b, struct arena *mem)
 {
     for (uint32_t r = 0, i = 0; r < b->nruns; r++) {
-        struct id128 series = series_of(b, r);
+        struct id128 series = block_run_id(b, r);
         for (; i < b->run_end[r]; i++)
             *arena_push(mem, p->at, p->n, p->cap) =
                 (struct point){ series, b->start_ns[i], b->time_ns[i], b->value[i], b->temporality[r], b->origin[r] };

@@ -72,3 +72,17 @@ struct value label_value(const struct label_ref *l, uint32_t row)
     }
     return (struct value){ 0 };
 }
+
+struct id128 block_run_id(const struct block *b, uint32_t run)
+{
+    struct id128 id = { 0 };
+    CHECK(run < b->nruns);
+    for (uint32_t c = 0; c < b->ncols; c++) {
+        if (b->cols[c].key.place != PLACE_LABEL)
+            continue;
+        struct value v = column_value(&b->cols[c], run);
+        if (v.type == V_STR && v.s.n)
+            id128_add(&id, label_id128(label_seed(b->cols[c].key.name), v.s));
+    }
+    return id;
+}

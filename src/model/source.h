@@ -161,6 +161,9 @@ bool colkey_is(const struct colkey *key, struct str label);
 /* The value of one physical column at a row. */
 struct value column_value(const struct column *c, uint32_t row);
 
+/* The id of a run's series: the sum over its labels, as rows.h has it. */
+struct id128 block_run_id(const struct block *b, uint32_t run);
+
 /* A label may stand at several places (record over scope over resource, label
  * over all; PLACE_FIELD never answers for an attribute of the same name unless
  * nothing else does): up to LABEL_COLS_MAX physical columns, the first present one wins. */

@@ -58,21 +58,14 @@ struct id128 label_id(struct str name, struct str value)
 {
     if (!value.n)
         return (struct id128){ 0 };
-    struct id128 n = hash128(name);
-    return hash128_seeded(value, n.lo ^ n.hi);
-}
-
-static void add_id(struct id128 *sum, struct id128 x)
-{
-    sum->lo += x.lo;
-    sum->hi += x.hi;
+    return label_id128(label_seed(name), value);
 }
 
 struct id128 labels_id(struct labels l)
 {
     struct id128 sum = { 0 };
     for (uint32_t i = 0; i < l.n; i++)
-        add_id(&sum, label_id(l.at[i].name, l.at[i].value));
+        id128_add(&sum, label_id(l.at[i].name, l.at[i].value));
     return sum;
 }
 
@@ -110,11 +103,11 @@ static struct id128 hash_code(struct runs *r, const struct column *c, uint32_t c
 /* All values of a dictionary; the name is hashed once. */
 static void hash_dict(struct runs *r, struct run_col *c)
 {
-    struct id128 n = hash128(c->col->key.name);
+    uint64_t seed = label_seed(c->col->key.name);
     c->hash = arena_raw(&r->mem, struct id128, c->col->ndict);
     for (uint32_t k = 0; k < c->col->ndict; k++) {
         struct str text = text_of(&c->col->dict[k], &r->mem);
-        c->hash[k] = text.n ? hash128_seeded(text, n.lo ^ n.hi) : (struct id128){ 0 };
+        c->hash[k] = text.n ? label_id128(seed, text) : (struct id128){ 0 };
     }
 }
 
@@ -142,7 +135,7 @@ static void add_column(struct runs *r, const struct run_col *c)
     const struct id128 *h = c->hash;
     if (!h)
         for (uint32_t i = 0; i < n; i++)
-            add_id(&ids[i], hash_code(r, c->col, column_code(c->col, i)));
+            id128_add(&ids[i], hash_code(r, c->col, column_code(c->col, i)));
     else if (c->col->form == CODES_U8)
         ADD_COLUMN(uint8_t);
     else if (c->col->form == CODES_U16)
@@ -171,7 +164,7 @@ static void add_up(struct runs *r)
     for (uint32_t c = 0; c < r->ncols; c++)
         if (r->cols[c].col->form == CODES_SAME) {
             r->cols[c].same = hash_code(r, r->cols[c].col, column_code(r->cols[c].col, 0));
-            add_id(&same, r->cols[c].same);
+            id128_add(&same, r->cols[c].same);
         }
     for (uint32_t i = 0; i < n; i++)
         r->ids[i] = same;
@@ -225,7 +218,7 @@ struct id128 runs_part(struct runs *r, const struct run_part *part, uint32_t run
 {
     struct id128 sum = { 0 };
     for (uint32_t c = 0; c < part->n; c++)
-        add_id(&sum, cell_id(r, part->cols[c], run));
+        id128_add(&sum, cell_id(r, part->cols[c], run));
     if (part->others)
         sum = (struct id128){ .hi = r->ids[run].hi - sum.hi, .lo = r->ids[run].lo - sum.lo };
     return sum;
