@@ -39,6 +39,12 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &r);            /* a smaller one still works */
 }
 
+static void on_rest(void *arg)
+{
+    struct app *a = arg;
+    seen_rest(a->push.seen);
+}
+
 static enum err start_store(struct app *a, struct fault *f)
 {
     struct store_config c = {
@@ -48,6 +54,8 @@ static enum err start_store(struct app *a, struct fault *f)
         .cache_bytes = a->cfg.query_cache_mb << 20,
         .decoder = app_frame_decoder(),
         .report = on_report,
+        .rest = on_rest,
+        .report_arg = a,
     };
     enum err e = app_tight(&c, f);
     if (!e)

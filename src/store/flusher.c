@@ -91,6 +91,8 @@ static void tick(struct store *s)
     rest_idents(s);
     store_scan_rest(s, clock_mono(s->cfg.clock) - SCAN_REST_NS);
     arenas_rest();
+    if (s->cfg.rest)
+        s->cfg.rest(s->cfg.report_arg);
     journal_tick(s->journal);
     if (store_metas_save(s, &f))
         store_report(s, "catalogue", f.msg);

@@ -25,6 +25,7 @@ struct store_config {
      * disk, a sync that failed). From any of the store's threads; may be NULL. */
     void (*report)(void *arg, const char *cause, const char *text);
     void *report_arg;
+    void (*rest)(void *arg);                       /* once a minute, with report_arg: memory kept for a burst may go; may be NULL */
     /* 0 in each of these: the default of store/limits.h. */
     uint64_t segment_bytes, flush_rows, flush_bytes, flush_log_bytes, queue_bytes, cache_bytes;
     int64_t flush_age_ns, tick_ns;
