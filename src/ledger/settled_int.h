@@ -12,7 +12,7 @@
 #include "ledger/settled.h"
 #include "ledger/tally.h"
 
-enum { EVENTS_MAX = 8, SETTLED_COLS_MAX = TALLY_LABELS_MAX + 8 };
+enum { EVENTS_MAX = 8, SEEN_SESSIONS_MAX = 1 << 20 /* kept between queries: 32 MB */, SETTLED_COLS_MAX = TALLY_LABELS_MAX + 8 };
 
 /* Sessions, by a hash. */
 struct sessions {
@@ -29,7 +29,8 @@ struct id128 session_id_of(struct str session, struct str user);
 struct seen {
     struct str event;
     struct sessions sessions;
-    uint64_t seq, rows;                            /* read up to; the store's rows then */
+    uint64_t seq;                                  /* read up to; 0: not at all */
+    uint64_t rows, retained;                       /* the store's then: stored, and gone by retention */
 };
 
 struct settled {

@@ -121,32 +121,53 @@ static void merge(struct seen *to, struct sessions *from, bool wholly)
             sessions_add(&to->sessions, from->at[i]);
 }
 
+/* What is known of an event, and whether all of it is to be read. */
+static uint64_t known_until(struct settled *s, struct str event, const struct source_stats *now)
+{
+    CHECK(!pthread_mutex_lock(&s->lock));
+    const struct seen *seen = seen_of(s, event);
+    bool gone = now->rows[TABLE_LOG] < seen->rows || now->retained_rows != seen->retained;
+    uint64_t until = gone ? 0 : seen->seq;
+    CHECK(!pthread_mutex_unlock(&s->lock));
+    return until;
+}
+
+/* False: what was known up to `after` was given up meanwhile. */
+static bool answer(struct settled *s, struct str event, struct sessions *fresh, uint64_t after, const struct source_stats *now,
+                   const struct id128 *ids, uint32_t n, bool *ret)
+{
+    CHECK(!pthread_mutex_lock(&s->lock));
+    struct seen *seen = seen_of(s, event);
+    bool good = !after || seen->seq >= after;
+    if (good) {
+        merge(seen, fresh, !after);
+        seen->seq = after ? MAX(seen->seq, now->seq) : now->seq;
+        seen->rows = now->rows[TABLE_LOG];
+        seen->retained = now->retained_rows;
+    }
+    for (uint32_t i = 0; i < n && good; i++)
+        ret[i] = sessions_has(&seen->sessions, ids[i]);
+    if (seen->sessions.n > SEEN_SESSIONS_MAX) {    /* too many to be kept: read anew when they are asked for again */
+        sessions_done(&seen->sessions);
+        seen->seq = 0;
+    }
+    CHECK(!pthread_mutex_unlock(&s->lock));
+    return good;
+}
+
 enum err seen_ask(struct scan *sc, struct str event, const struct id128 *ids, uint32_t n, bool *ret, struct fault *f)
 {
     struct settled *s = sc->s;
-    struct source_stats now = { 0 };
-    s->behind->stats(s->behind, &now);
-    CHECK(!pthread_mutex_lock(&s->lock));
-    struct seen *seen = seen_of(s, event);
-    bool wholly = !seen->seq || now.rows[TABLE_LOG] < seen->rows;
-    uint64_t after = wholly ? 0 : seen->seq;
-    CHECK(!pthread_mutex_unlock(&s->lock));
-
-    struct sessions fresh = { 0 };
-    enum err e = wholly || now.seq > after ? read_sessions(sc, event, after, &fresh, f) : OK;
-    if (!e) {
-        CHECK(!pthread_mutex_lock(&s->lock));
-        seen = seen_of(s, event);
-        bool raced = !wholly && seen->seq < after;
-        if (!raced) {
-            merge(seen, &fresh, wholly);
-            seen->seq = MAX(wholly ? (uint64_t)0 : seen->seq, now.seq);
-            seen->rows = now.rows[TABLE_LOG];
-        }
-        for (uint32_t i = 0; i < n; i++)
-            ret[i] = sessions_has(&seen->sessions, ids[i]);
-        CHECK(!pthread_mutex_unlock(&s->lock));
+    for (bool done = false; !done;) {
+        struct source_stats now = { 0 };
+        struct sessions fresh = { 0 };
+        s->behind->stats(s->behind, &now);
+        uint64_t after = known_until(s, event, &now);
+        enum err e = !after || now.seq > after ? read_sessions(sc, event, after, &fresh, f) : OK;
+        done = e || answer(s, event, &fresh, after, &now, ids, n, ret);
+        sessions_done(&fresh);
+        if (e)
+            return e;
     }
-    sessions_done(&fresh);
-    return e;
+    return OK;
 }
