@@ -345,6 +345,8 @@ static enum err aggregate(struct eval *ev, const struct expr *x, struct vec *ret
     if (e || done) {
         if (!e && ev->q->remarks)
             note_aggregation(ev, x, ev->q->remarks);
+        if (!ev->unordered && ev->st.n == 1)       /* groups came as their series were found, and that changes */
+            vec_sort_labels(ret);
         return e;
     }
     struct aggregation a = {
@@ -360,8 +362,10 @@ static enum err aggregate(struct eval *ev, const struct expr *x, struct vec *ret
         a.param = param;
     }
     struct vec in = { 0 };
+    struct eval inner = *ev;
+    inner.unordered = agg_is_fold(a.op);
     if (!e)
-        e = eval_vector(ev, x->agg.of, &in, f);
+        e = eval_vector(&inner, x->agg.of, &in, f);
     for (uint32_t i = 0; a.op == AGG_QUANTILE && !e && i < ev->st.n; i++)
         if (!(a.param[i] >= 0 && a.param[i] <= 1)) {
             char text[80];

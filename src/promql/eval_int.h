@@ -15,6 +15,7 @@ struct eval {
     const struct promql *query;
     const struct promql_time *top;                 /* of the whole query: start(), end(), step(), range() */
     struct steps st;                               /* of this evaluation; a subquery has its own */
+    bool unordered;                                /* series are folded by whoever asked: their order does not show */
 };
 
 /* Step `step` of this evaluation looked at n samples. */

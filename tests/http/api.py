@@ -110,8 +110,6 @@ def ask(server, row):
         for name in ('buildDate', 'goVersion', 'revision'):
             if isinstance(answer.get('data'), dict) and name in answer['data']:
                 answer['data'][name] = '-'
-        if isinstance(answer.get('data'), dict) and answer['data'].get('resultType') == 'vector':
-            answer['data']['result'].sort(key=lambda r: sorted(r['metric'].items()))   # no order is promised
     except ValueError:
         answer = body.decode('utf-8', 'replace')
     return {'status': status, 'type': headers.get('content-type', ''), 'answer': answer}
