@@ -564,6 +564,17 @@ static void *open_gate(void *arg)
     return NULL;
 }
 
+/* A store that seals after ten rows, and whose flusher stands before the partitions. */
+static void open_gated(struct bed *b, struct vfs_hook *hook)
+{
+    bed_init(b);
+    b->cfg.flush_rows = 10;
+    store_vfs_install(hook);
+    set_disk(false, false);
+    must_open(b);
+    shut_gate(true);
+}
+
 /* A flusher that is only slow makes the writer wait; nothing is refused. */
 static void a_slow_flusher(void **state)
 {
@@ -571,12 +582,7 @@ static void a_slow_flusher(void **state)
     struct bed b;
     struct vfs_hook hook = { disk_before, NULL };
     struct release r = { .b = &b };
-    bed_init(&b);
-    b.cfg.flush_rows = 10;
-    store_vfs_install(&hook);
-    set_disk(false, false);
-    must_open(&b);
-    shut_gate(true);
+    open_gated(&b, &hook);
     struct bed_pending sent[12];
     for (uint32_t i = 0; i < LEN(sent); i++) {
         struct bed_req q = some_logs(&b, b.now_ns, i * 10, 10);
@@ -619,12 +625,7 @@ static void a_stop_with_much_to_flush(void **state)
     struct bed b;
     struct vfs_hook hook = { disk_before, NULL };
     struct release r = { .b = &b };
-    bed_init(&b);
-    b.cfg.flush_rows = 10;
-    store_vfs_install(&hook);
-    set_disk(false, false);
-    must_open(&b);
-    shut_gate(true);
+    open_gated(&b, &hook);
     struct bed_req first = some_logs(&b, b.now_ns, 0, 10), second = some_logs(&b, b.now_ns, 10, 5);
     must_write(&b, &first);                        /* sealed, and stuck at the gate */
     must_write(&b, &second);
