@@ -1,4 +1,4 @@
-/* api/prom_meta.h -- handlers of prometheus_meta.c and targets.c for the table in prometheus.c. */
+/* api/prom_meta.h -- handlers of prometheus_meta.c, prom_*.c and targets.c for the table in prometheus.c. */
 #pragma once
 #include "api/api.h"
 
@@ -13,6 +13,13 @@ void ccmon_targets(struct http_req *r);
 void ccmon_scrape(struct http_req *r);
 /* counter, gauge, ... */
 struct str prom_meta_type(enum metric_type t);
+void prom_format_query(struct http_req *r);         /* prom_ast.c */
+void prom_parse_query(struct http_req *r);
+void prom_fixed(struct http_req *r);                /* prom_status.c: answers that hold nothing */
+void prom_exemplars(struct http_req *r);
+void prom_runtimeinfo(struct http_req *r);
+void prom_flags(struct http_req *r);
+void prom_admin(struct http_req *r);
 void prom_buildinfo(struct http_req *r);
 void prom_healthy(struct http_req *r);
 void prom_ready(struct http_req *r);

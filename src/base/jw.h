@@ -6,7 +6,7 @@
 #pragma once
 #include "base/buf.h"
 
-enum { JW_DEPTH_MAX = 32 };
+enum { JW_DEPTH_MAX = 512 };                       /* a tree of PromQL nests twice as deep as the query does */
 
 struct jw {
     struct buf *out;

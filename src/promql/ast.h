@@ -23,6 +23,7 @@ struct dur {
     enum dur_op op;
     double seconds;                                /* DUR_LITERAL */
     struct dur *l, *r;
+    bool wrapped;                                  /* written in parentheses; never a literal */
     struct span span;
 };
 

@@ -6,16 +6,11 @@
 
 #include "promql/functions.h"
 #include "promql/parse_int.h"
+#include "promql/print.h"
 
 struct checker {
     const struct promql *q;
     struct fault *f;
-};
-
-static const char *const op_texts[] = {
-    [BIN_ADD] = "+", [BIN_SUB] = "-", [BIN_MUL] = "*", [BIN_DIV] = "/", [BIN_MOD] = "%", [BIN_POW] = "^",
-    [BIN_ATAN2] = "atan2", [BIN_EQ] = "==", [BIN_NE] = "!=", [BIN_GT] = ">", [BIN_LT] = "<", [BIN_GE] = ">=",
-    [BIN_LE] = "<=", [BIN_TRIM_UPPER] = "</", [BIN_TRIM_LOWER] = ">/", [BIN_AND] = "and", [BIN_OR] = "or", [BIN_UNLESS] = "unless",
 };
 
 const char *ptype_text(enum ptype t)
@@ -84,9 +79,9 @@ static enum err check_matching(struct checker *c, struct expr *x)
     if (!vectors && fills)
         return wrong(c, x->span.at, "filling in missing series only allowed between instant vectors");
     if (!vectors && set)
-        return wrong(c, x->span.at, "set operator \"%s\" not allowed in binary scalar expression", op_texts[x->bin.op]);
+        return wrong(c, x->span.at, "set operator \"%s\" not allowed in binary scalar expression", bin_text(x->bin.op));
     if (set && m->card != MANY_TO_MANY)
-        return wrong(c, x->span.at, "no grouping allowed for \"%s\" operation", op_texts[x->bin.op]);
+        return wrong(c, x->span.at, "no grouping allowed for \"%s\" operation", bin_text(x->bin.op));
     if (set && fills)
         return wrong(c, x->span.at, "filling in missing series not allowed for set operators");
     return OK;

@@ -96,6 +96,8 @@ static enum err dur_primary(struct parser *p, const char *context, struct dur **
         e = parse_dur(p, 1, context, ret);
         if (!e && !p_accept(p, TOK_RPAREN))
             e = p_unexpected(p, NULL, NULL);
+        if (!e)
+            (*ret)->wrapped = (*ret)->op != DUR_LITERAL;
     } else {
         e = p_unexpected(p, context, context ? wanted : NULL);
     }
