@@ -92,6 +92,13 @@ enum err p_enter(struct parser *p)
     return OK;
 }
 
+enum err p_link(struct parser *p)
+{
+    if (++p->links > PROMQL_LINKS_MAX)
+        return p_error(p, p->tok.at, "more than the limit of %d operators and subqueries", PROMQL_LINKS_MAX);
+    return OK;
+}
+
 struct expr *p_new(struct parser *p, enum expr_kind kind, size_t at)
 {
     struct expr *x = arena_new(p->mem, struct expr, 1);
@@ -414,8 +421,10 @@ static enum err parse_binary(struct parser *p, int min_prec, struct expr **ret)
         x->bin.op = binops[i].op;
         x->bin.op_at = (uint32_t)p->tok.at;
         x->bin.l = left;
+        e = p_link(p);
         p_next(p);
-        e = parse_matching(p, &x->bin.m);
+        if (!e)
+            e = parse_matching(p, &x->bin.m);
         if (!e)
             e = parse_binary(p, binops[i].prec + !binops[i].right, &x->bin.r);
         if (e)

@@ -130,6 +130,9 @@ static enum err parse_dur(struct parser *p, int min_prec, const char *context, s
             break;
         size_t at = p->tok.at;
         struct dur *right;
+        e = p_link(p);
+        if (e)
+            return e;
         p_next(p);
         e = parse_dur(p, dur_ops[i].prec + !dur_ops[i].right, NULL, &right);
         if (e)
@@ -307,10 +310,9 @@ enum err parse_postfix(struct parser *p, struct expr **x)
         enum err e;
         switch (p->tok.kind) {
         case TOK_LBRACKET:
-            e = p_enter(p);
+            e = p_link(p);
             if (!e)
                 e = parse_bracket(p, x);
-            p->depth--;
             break;
         case TOK_OFFSET:
             e = parse_offset(p, *x);

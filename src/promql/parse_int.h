@@ -16,6 +16,7 @@ struct parser {
     struct arena *mem;
     struct fault *f;
     uint32_t depth;
+    uint32_t links;                                /* see PROMQL_LINKS_MAX */
 };
 
 void p_init(struct parser *p, struct arena *mem, struct promql *q, struct fault *f);
@@ -28,7 +29,8 @@ enum err p_error(struct parser *p, size_t at, const char *fmt, ...) PRINTF(3, 4)
 /* About p->tok; a lexer's error takes precedence. context and expected may be NULL. */
 enum err p_unexpected(struct parser *p, const char *context, const char *expected);
 enum err p_fault(struct fault *f, struct str text, size_t at, const char *msg);
-enum err p_enter(struct parser *p);                /* one level deeper, or E_LIMIT */
+enum err p_enter(struct parser *p);
+enum err p_link(struct parser *p);                 /* one more node that nests without brackets */                /* one level deeper, or E_LIMIT */
 
 enum err parse_expr(struct parser *p, struct expr **ret);
 enum err parse_selector(struct parser *p, struct expr **ret);

@@ -6,12 +6,17 @@
  * Errors:   E_SYNTAX with Prometheus's text ("1:5: parse error: ...") and the
  *           offset; E_EXEC, E_LIMIT, E_CANCELLED from evaluation. The whole text of
  *           an evaluation error is in q->error when the fault has no room for it.
- * Limits:   PROMQL_DEPTH_MAX, PROMQL_TEXT_MAX and those of the query_ctx.
+ * Limits:   PROMQL_DEPTH_MAX, PROMQL_LINKS_MAX, PROMQL_TEXT_MAX and those of the query_ctx.
  */
 #pragma once
 #include "promql/ast.h"
 
-enum { PROMQL_DEPTH_MAX = 200, PROMQL_TEXT_MAX = 1 << 20 };
+enum {
+    PROMQL_DEPTH_MAX = 200,                        /* nesting as it is written */
+    PROMQL_LINKS_MAX = 4000,                       /* binary operators and subqueries: chains of them nest without brackets, and
+                                                      every walk of the tree takes a stack frame for each */
+    PROMQL_TEXT_MAX = 1 << 20,
+};
 
 struct promql {
     struct str text;

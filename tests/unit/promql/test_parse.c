@@ -317,6 +317,37 @@ static void test_depth(void **state)
     arena_done(&mem);
 }
 
+/* Chains nest to the left without nesting as they are written; they have a limit of their own. */
+static void test_links(void **state)
+{
+    (void)state;
+    static const struct { const char *head, *link, *tail; } rows[] = {
+        { "1", "+1", "" }, { "a", " or a", "" }, { "a", "[1m:1m]", "" }, { "a[1m", "+1m", "]" }, { "(a) offset (1m", "*1", ")" },
+    };
+    enum { LONG = 100000 };
+    struct arena mem;
+    arena_init(&mem, 64 << 20);
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct buf b;
+        buf_init(&b, 1 << 20);
+        buf_str(&b, str_c(rows[i].head));
+        for (int k = 0; k < LONG; k++)
+            buf_str(&b, str_c(rows[i].link));
+        buf_str(&b, str_c(rows[i].tail));
+        assert_false(b.bad);
+        struct promql p;
+        struct fault f = { 0 };
+        assert_int_equal(promql_parse(&mem, buf_view(&b), &p, &f), E_SYNTAX);
+        if (str_find(str_c(f.msg), S("more than the limit of 4000 operators and subqueries")) == SIZE_MAX) {
+            printf("row %zu: %s\n", i, f.msg);
+            fail();
+        }
+        promql_done(&p);
+        buf_done(&b);
+    }
+    arena_done(&mem);
+}
+
 /* match[] takes a selector and nothing else. */
 static void test_selector(void **state)
 {
@@ -368,7 +399,7 @@ static void test_functions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),       cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),       cmocka_unit_test(test_depth), cmocka_unit_test(test_links),
         cmocka_unit_test(test_selector), cmocka_unit_test(test_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
