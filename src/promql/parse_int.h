@@ -30,7 +30,7 @@ enum err p_error(struct parser *p, size_t at, const char *fmt, ...) PRINTF(3, 4)
 enum err p_unexpected(struct parser *p, const char *context, const char *expected);
 enum err p_fault(struct fault *f, struct str text, size_t at, const char *msg);
 enum err p_enter(struct parser *p);
-enum err p_link(struct parser *p);                 /* one more node that nests without brackets */                /* one level deeper, or E_LIMIT */
+enum err p_link(struct parser *p);                  /* one more node that nests without brackets */
 
 enum err parse_expr(struct parser *p, struct expr **ret);
 enum err parse_selector(struct parser *p, struct expr **ret);
