@@ -16,6 +16,7 @@ struct str prom_meta_type(enum metric_type t);
 void prom_format_query(struct http_req *r);         /* prom_ast.c */
 void prom_parse_query(struct http_req *r);
 void prom_fixed(struct http_req *r);                /* prom_status.c: answers that hold nothing */
+void prom_federate(struct http_req *r);              /* prom_federate.c */
 void prom_exemplars(struct http_req *r);
 void prom_runtimeinfo(struct http_req *r);
 void prom_flags(struct http_req *r);

@@ -112,6 +112,30 @@ struct request {
 
 static const struct request rows[] = {
     /* query */
+    { HTTP_GET, "/federate?match[]=up&match[]=%7Bjob=~%22a%7Cb%22%7D%20%23%20both&lookback_delta=10m", "", 200,
+      "# TYPE n_total untyped\nn_total{job=\"b\",instance=\"\"} 1000 1000000\n"
+      "# TYPE up untyped\nup{job=\"a\",instance=\"\"} 1 1000000\n" },
+    { HTTP_GET, "/federate?match[]=%7B%22odd.name%22%7D&lookback_delta=10m", "", 200,
+      "{\"odd.name\",\"service.name\"=\"\xc3\xa9\",instance=\"\"} 2 500000\n" },
+    { HTTP_GET, "/federate?match[]=nothing", "", 200, "" },
+    { HTTP_GET, "/api/v1/format_query?query=sum(a)by(b)", "", 200, OK_("\"sum by (b) (a)\"") },
+    { HTTP_GET, "/api/v1/parse_query?query=abs(a%20offset%201m)", "", 200,
+      OK_("{\"args\":[{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"a\"}],\"name\":\"a\","
+          "\"offset\":60000,\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":\"vectorSelector\"}],"
+          "\"func\":{\"argTypes\":[\"vector\"],\"name\":\"abs\",\"returnType\":\"vector\",\"variadic\":0},\"type\":\"call\"}") },
+    { HTTP_GET, "/api/v1/parse_query?query=a%2Bon(b)c", "", 200,
+      OK_("{\"bool\":false,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"a\"}],"
+          "\"name\":\"a\",\"offset\":0,\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":\"vectorSelector\"},"
+          "\"matching\":{\"card\":\"one-to-one\",\"fillValues\":{\"lhs\":null,\"rhs\":null},\"include\":[],\"labels\":[\"b\"],"
+          "\"on\":true},\"op\":\"+\",\"rhs\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\","
+          "\"value\":\"c\"}],\"name\":\"c\",\"offset\":0,\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,"
+          "\"type\":\"vectorSelector\"},\"type\":\"binaryExpr\"}") },
+    { HTTP_GET, "/api/v1/query_exemplars?query=up&start=1767222000000&end=1767222600000", "", 200, OK_("[]") },
+    { HTTP_GET, "/api/v1/query_exemplars?query=up%7B&start=1&end=2", "", 400,
+      BAD("1:4: parse error: unexpected end of input inside braces") },
+    { HTTP_GET, "/api/v1/rules?type=alert", "", 200, OK_("{\"groups\":[]}") },
+    { HTTP_GET, "/api/v1/alerts", "", 200, OK_("{\"alerts\":[]}") },
+    { HTTP_GET, "/api/v1/alertmanagers", "", 200, OK_("{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}") },
     { HTTP_GET, Q "1%2B1&time=4", "", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
     { HTTP_POST, "/api/v1/query", "query=1%2B1&time=4", 200, OK_("{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}") },
     { HTTP_POST, Q "vector(1)&time=4", "{}", 200, VECTOR("[{\"metric\":{},\"value\":[4,\"1\"]}]") },
