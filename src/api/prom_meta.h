@@ -17,6 +17,7 @@ void prom_format_query(struct http_req *r);         /* prom_ast.c */
 void prom_parse_query(struct http_req *r);
 void prom_fixed(struct http_req *r);                /* prom_status.c: answers that hold nothing */
 void prom_federate(struct http_req *r);              /* prom_federate.c */
+void prom_read(struct http_req *r);                  /* prom_read.c */
 void prom_exemplars(struct http_req *r);
 void prom_runtimeinfo(struct http_req *r);
 void prom_flags(struct http_req *r);

@@ -228,6 +228,7 @@ const struct http_route routes_prometheus[] = {
     { HTTP_GET, "/api/v1/status/flags", prom_flags, ROUTE_LOOP, "settings under the names of Prometheus's flags" },
     { HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/*", prom_admin, ROUTE_LOOP, "refused, with what to use instead" },
     { HTTP_GET, "/api/v1/status/buildinfo", prom_buildinfo, ROUTE_LOOP, "version of this program" },
+    { HTTP_POST, "/api/v1/read", prom_read, ROUTE_POOL | ROUTE_SNAPPY, "Prometheus's remote read, answered with samples" },
     { HTTP_GET, "/federate", prom_federate, ROUTE_POOL, "newest samples in the text form, for another Prometheus" },
     { HTTP_GET | HTTP_HEAD, "/-/healthy", prom_healthy, ROUTE_LOOP, "200 while the process runs" },
     { HTTP_GET | HTTP_HEAD, "/-/ready", prom_ready, ROUTE_LOOP, "200 when queries are answered" },

@@ -49,7 +49,7 @@ const char *match_text(enum match_op op)
 /* ---- words ----------------------------------------------------------------- */
 
 /* Go's strconv.Quote: named escapes, bytes that are no UTF-8 as \xNN. */
-static void put_quoted(struct buf *out, struct str s)
+void promql_quote(struct buf *out, struct str s)
 {
     static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
     buf_byte(out, '"');
@@ -83,7 +83,7 @@ static void put_name(struct buf *out, struct str s)
     if (is_word(s))
         buf_str(out, s);
     else
-        put_quoted(out, s);
+        promql_quote(out, s);
 }
 
 static void put_names(struct buf *out, const struct str *names, uint32_t n)
@@ -212,7 +212,7 @@ static void put_matchers(struct buf *out, const struct selector *s)
             continue;
         put_name(&text, m->label);
         buf_str(&text, str_c(match_text(m->op)));
-        put_quoted(&text, m->value);
+        promql_quote(&text, m->value);
         ends[n++] = text.n;
     }
     struct str all = buf_view(&text);
@@ -328,7 +328,7 @@ void promql_print(struct buf *out, const struct promql *q, const struct expr *x)
         put_number(out, q, x->number, x->span);
         return;
     case X_STRING:
-        put_quoted(out, x->string);
+        promql_quote(out, x->string);
         return;
     case X_SELECTOR:
         put_selector(out, q, &x->sel, false);

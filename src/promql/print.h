@@ -13,6 +13,8 @@ void promql_print(struct buf *out, const struct promql *q, const struct expr *x)
 /* What is longer than 100 bytes is broken into indented lines. */
 void promql_pretty(struct buf *out, const struct promql *q, const struct expr *x);
 
+/* A string literal. */
+void promql_quote(struct buf *out, struct str s);
 /* "+", "unless"; "count_values" */
 const char *bin_text(enum bin_op op);
 const char *agg_text(enum agg_op op);
