@@ -132,8 +132,10 @@ static void put_labels(struct buf *out, const struct line *l)
         buf_byte(out, '=');
         put_quoted(out, label->value);
     }
-    if (!instance)                                 /* else the scraping side would put its own there */
-        buf_str(out, any ? S(",instance=\"\"") : S("instance=\"\""));
+    if (!instance) {                               /* else the scraping side would put its own there */
+        buf_str(out, any ? S(",instance=") : S("instance="));
+        put_quoted(out, S(""));
+    }
     buf_byte(out, '}');
 }
 
