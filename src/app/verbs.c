@@ -1,4 +1,5 @@
 /* app/verbs.c -- the table of verbs, and what is printed from it. */
+#include "api/v1.h"
 #include "app/verbs.h"
 
 #include <string.h>
@@ -63,6 +64,7 @@ static const struct {
 } descriptions[] = {
     { "keys", config_describe },
     { "routes", app_describe_routes },
+    { "accounting", v1_describe },
     { "man", describe_man },
     { "access", access_describe },
     { "tls", tls_describe },

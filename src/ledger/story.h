@@ -17,7 +17,7 @@
 #include "ledger/prices.h"
 #include "model/source.h"
 
-enum { STORY_ROWS_MAX = 500000, STORY_NONE = -1 };
+enum { STORY_ROWS_MAX = 500000, STORY_LANES_MAX = 200, STORY_NONE = -1 };
 
 /* Tokens and money of some requests together. */
 struct spent {

@@ -77,10 +77,9 @@ static void put_spent(struct jw *w, const struct spent *s)
     jw_obj_end(w);
 }
 
-static void put_request(struct jw *w, const struct request *q)
+void story_put_request(struct jw *w, const struct request *q)
 {
     static const struct str outcomes[] = { S("ok"), S("error"), S("refused") };
-    jw_obj(w);
     put_text(w, S("id"), q->id);
     put_ns(w, S("begin_ns"), q->begin_ns);
     put_ns(w, S("end_ns"), q->end_ns);
@@ -108,12 +107,10 @@ static void put_request(struct jw *w, const struct request *q)
         put_money(w, S("list_usd"), q->list.nanos);
     if (q->reported)
         jw_kv_str(w, S("difference"), price_reasons[q->reason].name);
-    jw_obj_end(w);
 }
 
-static void put_tool(struct jw *w, const struct tool_call *c)
+void story_put_tool(struct jw *w, const struct tool_call *c)
 {
-    jw_obj(w);
     jw_kv_str(w, S("id"), c->id);
     jw_kv_str(w, S("name"), c->name);
     put_text(w, S("source"), c->source);
@@ -139,12 +136,10 @@ static void put_tool(struct jw *w, const struct tool_call *c)
     put_int(w, S("prompt"), c->prompt);
     put_money(w, S("inferred_usd"), c->paid ? c->nanos : STORY_NONE);
     put_ns(w, S("inferred_nano_usd"), c->paid ? c->nanos : STORY_NONE);
-    jw_obj_end(w);
 }
 
-static void put_prompt(struct jw *w, const struct prompt *p)
+void story_put_prompt(struct jw *w, const struct prompt *p)
 {
-    jw_obj(w);
     jw_kv_str(w, S("id"), p->id);
     put_text(w, S("text"), p->text);
     put_text(w, S("command"), p->command);
@@ -154,12 +149,10 @@ static void put_prompt(struct jw *w, const struct prompt *p)
     put_spent(w, &p->spent);
     jw_kv_i64(w, S("tools"), p->tools);
     jw_kv_i64(w, S("failed_tools"), p->failed_tools);
-    jw_obj_end(w);
 }
 
-static void put_agent(struct jw *w, const struct agent *a)
+void story_put_agent(struct jw *w, const struct agent *a)
 {
-    jw_obj(w);
     jw_kv_str(w, S("id"), a->id);
     put_text(w, S("type"), a->type);
     put_text(w, S("source"), a->source);
@@ -172,12 +165,10 @@ static void put_agent(struct jw *w, const struct agent *a)
     put_spent(w, &a->spent);
     jw_kv_i64(w, S("tools"), a->tools);
     put_int(w, S("prompt"), a->prompt);
-    jw_obj_end(w);
 }
 
-static void put_mark(struct jw *w, const struct mark *m)
+void story_put_mark(struct jw *w, const struct mark *m)
 {
-    jw_obj(w);
     put_ns(w, S("time_ns"), m->time_ns);
     put_ms(w, S("duration_ms"), m->duration_ns);
     jw_kv_str(w, S("kind"), m->kind);
@@ -185,7 +176,6 @@ static void put_mark(struct jw *w, const struct mark *m)
     put_text(w, S("detail"), m->detail);
     jw_kv_bool(w, S("bad"), m->bad);
     put_int(w, S("prompt"), m->prompt);
-    jw_obj_end(w);
 }
 
 static void put_complete(struct jw *w, const struct story *st)
@@ -234,8 +224,11 @@ static void put_head(struct jw *w, const struct story *st)
     do {                                     \
         jw_key(w, S(key));                   \
         jw_arr(w);                           \
-        for (uint32_t i = 0; i < (n); i++)   \
+        for (uint32_t i = 0; i < (n); i++) { \
+            jw_obj(w);                       \
             put(w, &(list)[i]);              \
+            jw_obj_end(w);                   \
+        }                                    \
         jw_arr_end(w);                       \
     } while (0)
 
@@ -243,10 +236,11 @@ void story_write(const struct story *st, struct jw *w)
 {
     jw_obj(w);
     put_head(w, st);
-    PUT_LIST(w, "prompts", put_prompt, st->prompts, st->nprompts);
-    PUT_LIST(w, "requests", put_request, st->requests, st->nrequests);
-    PUT_LIST(w, "tools", put_tool, st->tools, st->ntools);
-    PUT_LIST(w, "agents", put_agent, st->agents, st->nagents);
-    PUT_LIST(w, "marks", put_mark, st->marks, st->nmarks);
+    story_put_lanes(w, st);
+    PUT_LIST(w, "prompts", story_put_prompt, st->prompts, st->nprompts);
+    PUT_LIST(w, "requests", story_put_request, st->requests, st->nrequests);
+    PUT_LIST(w, "tools", story_put_tool, st->tools, st->ntools);
+    PUT_LIST(w, "agents", story_put_agent, st->agents, st->nagents);
+    PUT_LIST(w, "marks", story_put_mark, st->marks, st->nmarks);
     jw_obj_end(w);
 }

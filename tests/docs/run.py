@@ -43,7 +43,7 @@ def links():
 
 def main():
     checks = [table('docs/configuration.md', 'keys'), table('docs/configuration.md', 'scrape'), table('docs/configuration.md', 'tls'),
-              table('docs/configuration.md', 'access'), table('docs/configuration.md', 'privacy'), table('docs/api.md', 'routes'), links(), rooms(), manual()]
+              table('docs/configuration.md', 'access'), table('docs/configuration.md', 'privacy'), table('docs/api.md', 'routes'), table('docs/accounting-api.md', 'accounting'), links(), rooms(), manual()]
     failed = 0
     for check in checks:
         problems = list(check)

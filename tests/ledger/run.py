@@ -4,11 +4,14 @@ adds up to what the client itself reported, every request's list price is the re
 what only traces know is there when traces are on. Prints `N passed, N failed`."""
 import json
 import os
+import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
-from ccmon import Ccmon  # noqa: E402
+from ccmon import BINARY, Ccmon  # noqa: E402
 import recordings  # noqa: E402
+import trees  # noqa: E402
 
 passed, failed = 0, 0
 with open(os.path.join(recordings.FIXTURES, 'truth.json')) as f:
@@ -23,7 +26,7 @@ def check(what, got, want=True):
 
 
 def story(server, session):
-    return server.get_json('web', '/api/ccmon/sessions/' + session)['data']
+    return server.get_json('web', '/api/ccmon/v1/sessions/' + session)['data']
 
 
 NOW = 1795600000                                   # after all recordings
@@ -148,11 +151,11 @@ def what_went_wrong():
         check('denied tools do not run', bool(denied) and all(t['success'] is None and t['run_ms'] is None for t in denied))
         kinds = set(m['kind'] for s in TRUTH['w-interactive']['sessions'] for m in story(c, s)['marks'])
         check('a compaction', 'compaction' in kinds)
-        status, _, body = c.request('web', 'GET', '/api/ccmon/sessions/nobody')
+        status, _, body = c.request('web', 'GET', '/api/ccmon/v1/sessions/nobody')
         check('an unknown session', (status, json.loads(body)['status']), (404, 'error'))
-        book = c.get_json('web', '/api/ccmon/prices')['data']
-        opus = [m for m in book['models'] if m['model'] == 'claude-opus-5-5'][0]
-        check('the price book', (opus['rates']['input'], opus['rates']['read'], opus['from']), (4, 0.2, '2026-09-22'))
+        book = c.get_json('web', '/api/ccmon/v1/prices')['data']
+        opus = [m for m in book['prices'] if m['model'] == 'claude-opus-5-5'][0]
+        check('the price book', (opus['input'], opus['read'], opus['from_ns']), (4, 0.2, '1790035200000000000'))
 
 
 def without_sessions():
@@ -165,6 +168,37 @@ def without_sessions():
         settled_is(c, 'no sessions', TRUTH['i2-minimal-cardinality']['events'], 'events')
 
 
+def api_of_tables():
+    """What is wrong is refused by name, with what is allowed; CSV and OpenAPI come from the same tables."""
+    wrong = (
+        ('/prices?colour=red', 400, 'unknown parameter "colour"; allowed: format, model'),
+        ('/prices?format=xml', 400, 'parameter format: "xml"; allowed: json, csv'),
+        ('/prices?model=' + 'm' * 1025, 400, 'parameter model: longer than the limit of 1024 bytes'),
+        ('/prices?' + '&'.join(['model=m'] * 65), 400, 'parameter model: given more often than the limit of 64'),
+        ('/sessions/x?start=soon', 400, 'parameter start: "soon" is neither Unix seconds nor RFC 3339'),
+        ('/sessions/x?start=2&end=1', 400, 'parameter start: it is not before the end'),
+        ('/sessions/x?limit=1', 400, 'unknown parameter "limit"; allowed: start, end'),
+        ('/sessions/x/prompts/y', 404, 'nothing has the session "x"'),
+    )
+    with Ccmon() as c:
+        for path, want, text in wrong:
+            status, _, body = c.request('web', 'GET', '/api/ccmon/v1' + path)
+            check('refused: ' + path[:60], (status, json.loads(body)['error']), (want, text))
+        _, headers, body = c.request('web', 'GET', '/api/ccmon/v1/prices?model=claude-opus-5-5&format=csv')
+        lines = body.decode().split('\r\n')
+        check('CSV', (lines[0], len(lines), lines[1][:55]),
+              ('model,band,from,to,above,input,output,write_5m,write_1h,read,regional', 4,
+               'claude-opus-5-5,standard,2026-09-22T00:00:00Z,,,4,20,5,'))
+        api = json.loads(c.request('web', 'GET', '/api/ccmon/v1/openapi.json')[2])
+        routes = subprocess.run([BINARY, 'describe', 'routes'], check=True, stdout=subprocess.PIPE, text=True).stdout
+        paths = set(re.sub(r'{[^}]*}', '*', p) for p in api['paths'])
+        check('OpenAPI has every route', paths, set(re.findall(r'`(/api/ccmon/v1/[^`]*)`', routes)))
+        prices = api['paths']['/api/ccmon/v1/prices']['get']['responses']['200']['content']['application/json']['schema']
+        items = prices['properties']['data']['properties']['prices']['items']['properties']
+        row = c.get_json('web', '/api/ccmon/v1/prices')['data']['prices'][0]
+        check('OpenAPI has every key of a row', sorted(items), sorted(row))
+
+
 for folder in sorted(TRUTH):
     # No session has a name where the client was told to leave it out, and nothing arrived from the others.
     if TRUTH[folder]['events']['cost_usd'] and folder != 'i2-minimal-cardinality' and \
@@ -174,5 +208,7 @@ without_sessions()
 what_traces_know()
 what_is_lost()
 what_went_wrong()
+api_of_tables()
+trees.check_all(TRUTH, check)
 print('%d passed, %d failed' % (passed, failed))
 sys.exit(failed > 0)
