@@ -114,11 +114,11 @@ static struct fake_reply ask(const char *target)
     return reply;
 }
 
-/* Every row is a request: its status, and what its answer holds. `not`: what it does not hold. */
+/* Every row is a request: its status, and what its answer holds. `lacks`: what it does not hold. */
 static const struct {
     const char *target;
     int status;
-    const char *holds, *not;
+    const char *holds, *lacks;
 } rows[] = {
     { "/few", 200, "\"total\":4,\"totals\":{\"cost_usd\":1.500000001,\"cost_nano_usd\":\"1500000001\",\"n\":7},\"next\":null", NULL },
     { "/few?limit=1", 200, "\"next\":\"1000000001,s1\"", "s2" },
@@ -165,10 +165,10 @@ static void test_requests(void **state)
         struct fake_reply a = ask(rows[i].target);
         struct str body = buf_view(&a.body);
         bool wrong = a.status != rows[i].status || str_find(body, str_c(rows[i].holds)) == SIZE_MAX ||
-                     (rows[i].not && str_find(body, str_c(rows[i].not)) != SIZE_MAX);
+                     (rows[i].lacks && str_find(body, str_c(rows[i].lacks)) != SIZE_MAX);
         if (wrong)
             fail_msg("%s: %d " STR_FMT "\nwant %d with %s, without %s", rows[i].target, a.status, STR_ARG(str_sub(body, 0, 1000)),
-                     rows[i].status, rows[i].holds, rows[i].not ? rows[i].not : "(anything)");
+                     rows[i].status, rows[i].holds, rows[i].lacks ? rows[i].lacks : "(anything)");
         buf_done(&a.body);
     }
 }
