@@ -154,6 +154,7 @@ static enum err start(struct app *a, struct fault *f)
                                       .refused = app_refused_otlp, .arg = a, .grpc_listener = port_names[PORT_OTLP_GRPC] };
     a->push = (struct push_receiver){ .retention_ns = config_longest_ns(&a->cfg), .hint = on_hint, .seen = seen_new() };
     privacy_slot_init(&a->privacy);
+    a->otlp.seen = a->push.seen;
     a->otlp.privacy = &a->privacy;
     a->push.privacy = &a->privacy;
     a->refusals = refusals_new();

@@ -71,11 +71,11 @@ uint32_t batch_group(struct batch *b)
     return b->ngroups - 1;
 }
 
-uint32_t batch_series(struct batch *b, struct id128 id, struct str raw)
+uint32_t batch_series(struct batch *b, struct id128 id, struct str raw, const void *of)
 {
     CHECK(b->table == TABLE_SAMPLE && raw.p);
     uint32_t group = batch_group(b);
-    b->series[group] = (struct series_ref){ id, raw };
+    b->series[group] = (struct series_ref){ id, raw, of };
     return group;
 }
 
@@ -284,7 +284,7 @@ struct cells batch_labels(const struct batch *b, uint32_t group, struct arena *m
     if (!b->series[group].raw.p)
         return b->groups[group];
     struct cells c = { 0 };
-    b->unfold(b, b->series[group].raw, mem, &c);
+    b->unfold(b, &b->series[group], mem, &c);
     for (uint32_t i = 0; i < c.n; i++)
         c.at[i].hash = (uint32_t)label_id128(label_seed(b->cols[c.at[i].col].name), c.at[i].v.s).lo;
     return c;

@@ -81,6 +81,7 @@ struct row {
 struct series_ref {
     struct id128 id;             /* of all the labels, in any order; rows_identify() */
     struct str raw;              /* labels as they came, of which batch.unfold makes cells; p NULL: the group has them */
+    const void *of;              /* what else that takes; the receiver's */
 };
 
 #define ROW_NO_GROUP UINT32_MAX
@@ -108,7 +109,7 @@ struct batch {
     struct series_ref *series;                        /* samples: one a group */
     uint32_t nseries, cap_series;
     /* Makes the cells of what is raw, in `mem`; their columns are there already. */
-    void (*unfold)(const struct batch *b, struct str raw, struct arena *mem, struct cells *ret);
+    void (*unfold)(const struct batch *b, const struct series_ref *s, struct arena *mem, struct cells *ret);
     struct row *rows;
     uint32_t nrows, cap_rows;
     struct metric_meta *metas;
@@ -123,7 +124,8 @@ void batch_done(struct batch *b);                 /* frees what is not in the ar
 uint32_t batch_col(struct batch *b, enum place place, struct str name);   /* interns; copies a new name */
 uint32_t batch_col_find(const struct batch *b, enum place place, struct str name, struct arena scratch);   /* MAP_NONE: there is none */
 uint32_t batch_group(struct batch *b);            /* a new, empty group */
-uint32_t batch_series(struct batch *b, struct id128 id, struct str raw);   /* a new group of samples whose labels are not unfolded */
+/* A new group of samples whose labels are not unfolded. */
+uint32_t batch_series(struct batch *b, struct id128 id, struct str raw, const void *of);
 /* The labels of a group of samples: its own cells, or made in `mem`, with their hashes. */
 struct cells batch_labels(const struct batch *b, uint32_t group, struct arena *mem);
 struct row *batch_row(struct batch *b);           /* a new row, group ROW_NO_GROUP */

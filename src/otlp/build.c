@@ -67,9 +67,10 @@ static const char *const reject_words[REJECT_COUNT] = {
 
 /* ---- life and errors ---------------------------------------------------------- */
 
-void build_init(struct build *b, struct batch *batch, int64_t oldest_ns, struct fault *f)
+void build_init(struct build *b, struct batch *batch, int64_t oldest_ns, struct seen *seen, struct fault *f)
 {
-    *b = (struct build){ .batch = batch, .mem = batch->mem, .oldest_ns = oldest_ns, .fault = f };
+    *b = (struct build){ .batch = batch, .mem = batch->mem, .oldest_ns = oldest_ns, .fault = f, .seen = seen };
+    batch->unfold = known_unfold;
     buf_init(&b->text, OTLP_TEXT_MAX);
     buf_init(&b->events, OTLP_TEXT_MAX);
     buf_init(&b->links, OTLP_TEXT_MAX);
@@ -96,7 +97,7 @@ void build_fail(struct build *b, enum err e, size_t at, const char *fmt, ...)
 
 bool build_ok(struct build *b)
 {
-    if (!b->err && arena_over(b->mem))
+    if (!b->err && arena_used(b->mem) + b->spared > b->mem->budget)
         build_fail(b, E_LIMIT, 0, "the request needs more than %zu bytes of memory", b->mem->budget);
     return !b->err;
 }
@@ -121,7 +122,10 @@ enum err build_finish(struct build *b)
         return b->err;
     finish_reasons(b);
     rows_identify(b->batch);
-    return build_ok(b) ? OK : b->err;
+    if (!build_ok(b))
+        return b->err;
+    known_finish(b);
+    return OK;
 }
 
 void build_reject(struct build *b, enum reject why, uint64_t n)
@@ -341,6 +345,7 @@ void build_resource(struct build *b)
     b->group = ROW_NO_GROUP;
     b->has_points = false;
     b->newest_ns = 0;
+    b->of = NULL;
     if (b->batch->table == TABLE_SAMPLE)
         labels_resource(b);
 }

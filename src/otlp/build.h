@@ -21,6 +21,7 @@
 #include "base/jw.h"
 #include "base/map.h"
 #include "model/rows.h"
+#include "model/seen.h"
 
 struct otlp_attr {
     struct str key;
@@ -91,6 +92,11 @@ struct otlp_point {
     double d;
     int64_t i;
     struct otlp_attrs attrs;
+    /* known.c */
+    struct str raw;              /* the attributes as they came, if they stand together */
+    bool apart;                  /* any further attribute stands apart from the first ones */
+    struct id128 key;            /* of raw, and what else makes the series */
+    struct seen_series known;    /* shape not 0: it was seen before, and attrs were not read now */
 };
 
 struct otlp_counts {
@@ -138,7 +144,7 @@ enum reject {
     REJECT_COUNT,
 };
 
-enum { MEMO_MAX = 64, NAMED_MAX = 256, SHARED_MAX = 256 };
+enum { MEMO_MAX = 64, NAMED_MAX = 256, SHARED_MAX = 256, SHAPES_MAX = 64 };
 
 struct build {
     struct batch *batch;
@@ -187,12 +193,23 @@ struct build {
     const struct otlp_metric *meta_of;
     uint64_t newest_ns;          /* of the resource's points, for target_info */
     bool has_points, has_job, has_instance;
+    struct seen *seen;           /* series that were decoded before; NULL: none are known */
+    struct id128 resource_key, metric_key;
+    const struct known_of *of;   /* of the metric at hand; NULL: not made yet */
+    uint64_t shapes[SHAPES_MAX]; /* of seen series whose names are columns of this batch already */
+    struct fresh {
+        struct id128 key;
+        uint64_t shape, weight;
+        uint32_t row;
+    } *fresh;                    /* to be seen from now on */
+    uint32_t nfresh, cap_fresh;
+    uint64_t spared;             /* bytes that decoding known series anew would have taken */
     struct buf events, links;
     struct jw jevents, jlinks;
     uint32_t nevents, nlinks;
 };
 
-void build_init(struct build *b, struct batch *batch, int64_t oldest_ns, struct fault *f);
+void build_init(struct build *b, struct batch *batch, int64_t oldest_ns, struct seen *seen, struct fault *f);
 void build_done(struct build *b);
 /* Counts and reasons of what was left out, and the rows' ids. */
 MUST enum err build_finish(struct build *b);
@@ -234,4 +251,11 @@ void labels_resource(struct build *b);             /* the group that points shar
 void labels_point(struct build *b, struct row *r, const struct otlp_attrs *a);
 void metric_meta(struct build *b, const struct otlp_metric *m, enum metric_type type);   /* once a metric */
 double stale_marker(void);
+
+/* known.c */
+void known_metric(struct build *b, const struct otlp_metric *m, enum metric_type type);
+uint32_t known_group(struct build *b, const struct otlp_point *p);
+void known_note(struct build *b, const struct otlp_point *p, const struct row *r);
+void known_finish(struct build *b);
+void known_unfold(const struct batch *batch, const struct series_ref *s, struct arena *mem, struct cells *ret);
 void target_info(struct build *b);

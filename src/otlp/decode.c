@@ -13,8 +13,8 @@ const struct otlp_signal_def otlp_signals[OTLP_SIGNALS] = {
                       S("rejectedSpans"), FRAME_OTLP_TRACES_PB, FRAME_OTLP_TRACES_JSON },
 };
 
-enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns,
-                     struct arena *mem, struct batch *ret, struct fault *f)
+enum err otlp_decode_seen(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct seen *seen,
+                          struct arena *mem, struct batch *ret, struct fault *f)
 {
     enum otlp_signal s = OTLP_METRICS;
     while (s < OTLP_SIGNALS && otlp_signals[s].protobuf != kind && otlp_signals[s].json != kind)
@@ -27,7 +27,7 @@ enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int
     body = body.n ? body : S("");
     struct build b;
     batch_init(&batch, mem, otlp_signals[s].table, recv_ns);
-    build_init(&b, &batch, oldest_ns, f ? f : &unused);
+    build_init(&b, &batch, oldest_ns, seen, f ? f : &unused);
     if (kind == otlp_signals[s].protobuf)
         pb_request(&b, s, body);
     else
@@ -40,4 +40,10 @@ enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int
     }
     *ret = batch;
     return OK;
+}
+
+enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns,
+                     struct arena *mem, struct batch *ret, struct fault *f)
+{
+    return otlp_decode_seen(kind, body, recv_ns, oldest_ns, NULL, mem, ret, f);
 }

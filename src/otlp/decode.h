@@ -8,6 +8,7 @@
  * The same bytes with the same two times always give the same rows: replay relies on it.
  */
 #pragma once
+#include "model/seen.h"
 #include "model/sink.h"
 
 enum otlp_signal { OTLP_METRICS, OTLP_LOGS, OTLP_TRACES, OTLP_SIGNALS };
@@ -25,3 +26,6 @@ extern const struct otlp_signal_def otlp_signals[OTLP_SIGNALS];
 /* Fills *ret (rows with their ids). oldest_ns: rows before it are kept at recv_ns. */
 MUST enum err otlp_decode(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns,
                           struct arena *mem, struct batch *ret, struct fault *f);
+/* The same, with series that were decoded before; NULL: none are known. What comes of it is the same. */
+MUST enum err otlp_decode_seen(enum frame_kind kind, struct str body, int64_t recv_ns, int64_t oldest_ns, struct seen *seen,
+                               struct arena *mem, struct batch *ret, struct fault *f);

@@ -228,6 +228,7 @@ static void pb_resource(struct build *b, struct wire *w)
 {
     struct wire m = wire_message(w);
     b->resource.n = 0;
+    known_resource(b, (struct str){ (const char *)m.p, (size_t)(m.end - m.p) });
     while (wire_next(&m)) {
         if (m.field == F_RESOURCE_ATTRS)
             pb_attr(b, &m, &b->resource);
@@ -283,6 +284,7 @@ static void pb_scopes(struct build *b, enum otlp_signal signal, struct wire *w)
 static void pb_resources(struct build *b, enum otlp_signal signal, struct wire *w)
 {
     struct wire head = *w;
+    b->resource_key = (struct id128){ 0 };
     while (wire_next(&head)) {
         if (head.field == F_RESOURCES_RESOURCE)
             pb_resource(b, &head);

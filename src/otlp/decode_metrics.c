@@ -27,7 +27,8 @@ static void pb_point(struct build *b, const struct otlp_metric *metric, struct w
             p.i = (int64_t)wire_fixed64(w);
             break;
         case F_POINT_ATTRS:
-            pb_attr(b, w, &b->attrs);
+            if (!known_point(b, w, &p))
+                pb_attr(b, w, &b->attrs);
             break;
         case F_POINT_FLAGS:
             p.flags = wire_varint(w);

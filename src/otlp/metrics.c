@@ -59,6 +59,7 @@ void build_metric(struct build *b, const struct otlp_metric *m)
     /* A ratio is a gauge's only: a sum that may fall is "unknown" to the names. */
     enum metric_type type = is_counter(m) ? METRIC_COUNTER : m->kind == KIND_GAUGE ? METRIC_GAUGE : METRIC_UNKNOWN;
     b->metric = metric_name(m->name, m->unit, type, b->mem);
+    known_metric(b, m, type);
 }
 
 /* Why this point cannot be kept, or REJECT_COUNT. */
@@ -104,11 +105,18 @@ void build_point(struct build *b, const struct otlp_metric *m, const struct otlp
     if (none && is_accounted(m))
         return;
 
-    struct row *r = row_new(b, p->attrs.n + 1);
+    bool known = p->known.shape != 0;
+    struct row *r = row_new(b, known ? 0 : p->attrs.n + 1);
     if (!r)
         return;
-    labels_point(b, r, &p->attrs);
-    cells_put(&r->cells, b->mem, b->name_col, value_str(b->metric));
+    if (known) {
+        r->group = known_group(b, p);
+    } else {
+        labels_point(b, r, &p->attrs);
+        cells_put(&r->cells, b->mem, b->name_col, value_str(b->metric));
+        if (p->raw.p)
+            known_note(b, p, r);
+    }
     r->value = none ? stale_marker() : p->type == POINT_INT ? (double)p->i : p->d;
     if (is_accounted(m)) {
         r->temporality = m->temporality == OTLP_TEMPORALITY_DELTA ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE;

@@ -20,6 +20,11 @@ struct str pb_id(struct build *b, struct wire *w);                  /* the next 
  * the attributes that the record's group has now. */
 bool pb_shared(struct build *b, struct wire *w);
 
+/* known.c. w: the tag of a point's attribute was read. True: the series is known, and the cursor
+ * stands behind the attributes. */
+bool known_point(struct build *b, struct wire *w, struct otlp_point *p);
+void known_resource(struct build *b, struct str message);
+
 /* One item of a scope: Metric, LogRecord, Span. */
 void pb_metric(struct build *b, struct wire *w);
 void pb_log(struct build *b, struct wire *w);

@@ -182,7 +182,7 @@ void otlp_receive(struct http_req *r, enum otlp_form form, enum otlp_signal sign
     struct str body;
     enum err e = redact_body(j, kind, &body, &f);
     if (!e)
-        e = otlp_decode(kind, body, r->recv_ns, oldest_ns(epoch, r->recv_ns), &j->mem, &j->batch, &f);
+        e = otlp_decode_seen(kind, body, r->recv_ns, oldest_ns(epoch, r->recv_ns), j->rx->seen, &j->mem, &j->batch, &f);
     if (e) {
         buf_done(&j->redacted);
         arena_done(&j->mem);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "http/http.h"
+#include "model/seen.h"
 #include "model/sink.h"
 #include "privacy/privacy.h"
 
@@ -23,6 +24,7 @@ struct otlp_receiver {
     struct sink *sink;
     const struct clock *clock;
     _Atomic int64_t retention_ns; /* 0: forever; may change while requests come */
+    struct seen *seen;           /* series that were decoded before; NULL: each is decoded anew; the owner's */
     struct privacy_slot *privacy; /* what is left out before anything is written; NULL: nothing, ever */
     /* Something the owner of the machine should read; `cause` names its kind. May be NULL. */
     void (*hint)(void *arg, const char *cause, const char *text);

@@ -327,7 +327,7 @@ static uint32_t group_of_labels(struct samples *s)
     struct id128 id = { 0 };
     uint64_t seed, shape = s->seen ? seen_key(s->seen, S(""), 0).lo : 0;
     if (s->known.shape)
-        return batch_series(s->batch, s->known.id, s->raw);
+        return batch_series(s->batch, s->known.id, s->raw, NULL);
     if (!s->raw.p)
         return group_of_cells(s);
     for (uint32_t i = 0; i < s->nlabels; i++) {
@@ -343,7 +343,7 @@ static uint32_t group_of_labels(struct samples *s)
         seen_put(s->seen, seen_key(s->seen, s->raw, FRAME_REMOTE_WRITE_1), &x);
         s->shapes[x.shape / 2 % SHAPES] = x.shape;
     }
-    return batch_series(s->batch, id, s->raw);
+    return batch_series(s->batch, id, s->raw, NULL);
 }
 
 bool series_is_known(struct samples *s, struct str raw)

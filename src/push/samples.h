@@ -100,7 +100,7 @@ struct str row_series_text(const struct batch *b, const struct row *r, struct ar
 
 /* write1.c, write2.c */
 void write1_walk(struct samples *s, struct str body);
-void write1_unfold(const struct batch *b, struct str raw, struct arena *mem, struct cells *ret);
+void write1_unfold(const struct batch *b, const struct series_ref *r, struct arena *mem, struct cells *ret);
 void write2_walk(struct samples *s, struct str body);
 /* histograms.c: prometheus.Histogram, the same in both versions. False: *f says why. */
 MUST bool write_histogram(struct samples *s, struct str message, struct histogram *ret, int64_t *ret_ms, struct fault *f);

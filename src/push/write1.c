@@ -48,9 +48,9 @@ static struct label next_label(struct wire *t)
     return l;
 }
 
-void write1_unfold(const struct batch *b, struct str raw, struct arena *mem, struct cells *ret)
+void write1_unfold(const struct batch *b, const struct series_ref *r, struct arena *mem, struct cells *ret)
 {
-    struct wire t = wire_of(raw);
+    struct wire t = wire_of(r->raw);
     while (wire_next(&t)) {
         CHECK(t.field == F_SERIES1_LABEL);
         struct label l = next_label(&t);

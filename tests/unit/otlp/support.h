@@ -126,6 +126,16 @@ UNUSED static enum err decode(enum otlp_signal signal, bool json, struct str bod
     return otlp_decode(json ? d->json : d->protobuf, body, RECV, T0 - NS_PER_DAY, mem, ret, f);
 }
 
+/* The same once more, with series that earlier calls have seen: this one's too. */
+UNUSED static enum err decode_seen(enum otlp_signal signal, struct str body, struct seen *seen, struct arena *mem, struct batch *ret,
+                                   struct fault *f)
+{
+    enum err e = otlp_decode_seen(otlp_signals[signal].protobuf, body, RECV, T0 - NS_PER_DAY, seen, mem, ret, f);
+    if (!e)
+        batch_done(ret);
+    return e ? e : otlp_decode_seen(otlp_signals[signal].protobuf, body, RECV, T0 - NS_PER_DAY, seen, mem, ret, f);
+}
+
 UNUSED static bool same_ids(const struct batch *a, const struct batch *b)
 {
     if (a->nrows != b->nrows)
@@ -136,7 +146,7 @@ UNUSED static bool same_ids(const struct batch *a, const struct batch *b)
     return true;
 }
 
-/* What a JSON text decodes to; its protobuf twin must give the same rows and ids. */
+/* What a JSON text decodes to; its protobuf twin must give the same rows and ids, also when it was seen before. */
 UNUSED static struct str both_forms(enum otlp_signal signal, struct str json, struct arena *mem)
 {
     struct batch a, b;
@@ -152,6 +162,13 @@ UNUSED static struct str both_forms(enum otlp_signal signal, struct str json, st
     struct str x = dump(&a, mem), y = dump(&b, mem);
     if (!str_eq(x, y) || !same_ids(&a, &b))
         fail_msg("two forms, two results\nJSON:\n" STR_FMT "protobuf:\n" STR_FMT, STR_ARG(x), STR_ARG(y));
+    batch_done(&b);
+    struct seen *seen = seen_new();
+    assert_int_equal(decode_seen(signal, buf_view(&pb), seen, mem, &b, &f), OK);
+    y = dump(&b, mem);
+    if (!str_eq(x, y) || !same_ids(&a, &b))
+        fail_msg("seen before, another result\nfirst:\n" STR_FMT "then:\n" STR_FMT, STR_ARG(x), STR_ARG(y));
+    seen_free(seen);
     batch_done(&a);
     batch_done(&b);
     buf_done(&pb);
