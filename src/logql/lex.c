@@ -286,11 +286,23 @@ static bool lex_dash(struct lexer *l, struct token *t)
     return true;
 }
 
+/* Counting each token's line from its start would take the square of a query's length. */
+static size_t column_here(struct lexer *l)
+{
+    if (l->counted_to < l->line_start || l->counted_to > l->pos) {
+        l->counted_to = l->line_start;
+        l->counted = 0;
+    }
+    l->counted += text_rune_count(str_sub(l->in, l->counted_to, l->pos - l->counted_to));
+    l->counted_to = l->pos;
+    return l->counted + 1;
+}
+
 enum err tokens_next(struct lexer *l, struct token *ret, struct fault *f)
 {
     skip_blanks(l);
     struct token t = { .kind = T_END, .at = l->pos, .line = l->line };
-    t.col = text_rune_count(str_sub(l->in, l->line_start, l->pos - l->line_start)) + 1;
+    t.col = column_here(l);
     char c = peek(l, 0);
     enum err e = OK;
     if (l->pos >= l->in.n) {

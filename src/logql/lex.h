@@ -34,6 +34,7 @@ struct token {
 struct lexer {
     struct str in;
     size_t pos, line, line_start;
+    size_t counted_to, counted;                    /* of the line, up to a token: runes, counted once */
     struct arena *mem;
 };
 

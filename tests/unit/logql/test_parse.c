@@ -148,8 +148,36 @@ static void test_limits(void **state)
     arena_done(&mem);
 }
 
+/* Columns are runes, from the start of the token's line. */
+static void test_columns(void **state)
+{
+    static const struct {
+        const char *in, *want;
+    } columns[] = {
+        { "vector(1) ? 2", "line 1, col 11:" },
+        { "{a=\"\xc3\xa9\xc3\xa9\"} =", "line 1, col 10:" },
+        { "vector(1) +\n vector(2) )", "line 2, col 12:" },
+        { "{a=\"\xc3\xa9\"}\n\n|= \"\xc3\xa9\" =", "line 3, col 8:" },
+        { "vector(1) # \xc3\xa9\n ) vector(2)", "line 2, col 2:" },
+    };
+    (void)state;
+    for (size_t i = 0; i < LEN(columns); i++) {
+        struct arena mem;
+        struct fault f = { 0 };
+        struct logql *q = NULL;
+        arena_init(&mem, 1 << 20);
+        assert_int_equal(logql_parse(str_c(columns[i].in), &mem, &q, &f), E_SYNTAX);
+        if (!strstr(f.msg, columns[i].want))
+            fail_msg("%s\n%s, not %s", columns[i].in, f.msg, columns[i].want);
+        logql_freep(&q);
+        arena_done(&mem);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_formats), cmocka_unit_test(test_limits) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats), cmocka_unit_test(test_limits), cmocka_unit_test(test_columns),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
