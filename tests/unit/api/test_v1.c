@@ -194,7 +194,7 @@ static void test_pages(void **state)
         struct str body = buf_view(&a.body), rest = body;
         assert_int_equal(a.status, 200);
         for (size_t at; (at = str_find(rest, S("{\"id\":\""))) != SIZE_MAX; n++) {
-            int64_t id, cost;
+            int64_t id = 0, cost = 0;
             rest = str_sub(rest, at, rest.n);
             assert_true(str_to_i64(value_of(rest, S("{\"id\":\"")), &id) && str_to_i64(value_of(rest, S("cost_nano_usd\":\"")), &cost));
             assert_true(!seen[id] && cost >= before);
